@@ -1,0 +1,54 @@
+// CPU functors of the CRF messages (thesis ch. 3 sec. 3.3, Eq. 3).
+
+#ifndef SQUEEZE_TF_CUSTOM_OPS_KERNELS_CRF_MESSAGE_H_
+#define SQUEEZE_TF_CUSTOM_OPS_KERNELS_CRF_MESSAGE_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace squeeze_tf {
+
+// What does not change from scan to scan. Kernels are [height * width, classes].
+template <typename T>
+struct CrfKernels {
+  int height = 0;
+  int width = 0;
+  int classes = 0;
+  std::vector<T> angular;
+  std::vector<T> bilateral;
+  std::vector<T> distinct_precision;  // 1 / (2 theta^2), one per distinct theta
+  std::vector<int> group;             // class -> index into distinct_precision
+
+  // The adjoint of the message: every offset (dy, dx) becomes (-dy, -dx).
+  CrfKernels Flipped() const;
+};
+
+// A batch of maps: [B, H, W, C] inputs and outputs, [B, H, W, F] features.
+template <typename T>
+struct CrfMaps {
+  int rows = 0;
+  int columns = 0;
+  int num_features = 0;
+  const T* angular_input = nullptr;
+  const T* bilateral_input = nullptr;
+  const T* features = nullptr;
+  const bool* mask = nullptr;
+  T* angular = nullptr;
+  T* bilateral = nullptr;  // null: both messages are summed into `angular`
+};
+
+// Writes output rows [begin, end) of one image of the batch.
+template <typename T>
+void CrfMessageRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
+                    int64_t image, int begin, int end);
+
+// Gradient of the bilateral message with respect to the features, rows
+// [begin, end) of one image. `probabilities` and `gradient` are [B, H, W, C].
+template <typename T>
+void CrfFeatureGradRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
+                        const T* probabilities, const T* gradient,
+                        int64_t image, int begin, int end, T* output);
+
+}  // namespace squeeze_tf
+
+#endif  // SQUEEZE_TF_CUSTOM_OPS_KERNELS_CRF_MESSAGE_H_

@@ -1,0 +1,204 @@
+// TensorFlow kernels of the CRF messages: checks, buffers and work sharing.
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "custom_ops/kernels/crf_message.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/framework/register_types.h"
+#include "tensorflow/core/util/work_sharder.h"
+
+namespace squeeze_tf {
+namespace {
+
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::errors::InvalidArgument;
+
+// Rows of a block, so that the window's halo is a small share of the work.
+constexpr int kBlockRows = 16;
+
+template <typename T>
+class CrfKernelBase : public tensorflow::OpKernel {
+ public:
+  explicit CrfKernelBase(OpKernelConstruction* c) : OpKernel(c) {
+    std::vector<int> size;
+    std::vector<float> angular, bilateral, theta;
+    OP_REQUIRES_OK(c, c->GetAttr("size", &size));
+    OP_REQUIRES_OK(c, c->GetAttr("angular_kernel", &angular));
+    OP_REQUIRES_OK(c, c->GetAttr("bilateral_kernel", &bilateral));
+    OP_REQUIRES_OK(c, c->GetAttr("theta", &theta));
+    OP_REQUIRES(c,
+                size.size() == 2 && size[0] > 0 && size[1] > 0 &&
+                    size[0] % 2 == 1 && size[1] % 2 == 1,
+                InvalidArgument("size must be two odd positive numbers"));
+    const size_t expected = static_cast<size_t>(size[0]) * size[1] * theta.size();
+    OP_REQUIRES(c, angular.size() == expected && bilateral.size() == expected,
+                InvalidArgument("kernels must hold size[0] * size[1] * ",
+                                theta.size(), " values; got ", angular.size(),
+                                " and ", bilateral.size()));
+    kernels_.height = size[0];
+    kernels_.width = size[1];
+    kernels_.classes = static_cast<int>(theta.size());
+    kernels_.angular.assign(angular.begin(), angular.end());
+    kernels_.bilateral.assign(bilateral.begin(), bilateral.end());
+    std::vector<float> distinct;
+    for (float value : theta) {
+      OP_REQUIRES(c, value > 0, InvalidArgument("theta must be positive"));
+      auto found = std::find(distinct.begin(), distinct.end(), value);
+      kernels_.group.push_back(static_cast<int>(found - distinct.begin()));
+      if (found != distinct.end()) continue;
+      distinct.push_back(value);
+      kernels_.distinct_precision.push_back(T(0.5) / (T(value) * T(value)));
+    }
+  }
+
+ protected:
+  // Fills the shape of `maps`; false (with the context's status) on bad input.
+  bool Check(OpKernelContext* c, const Tensor& input, const Tensor& features,
+             const Tensor& mask, CrfMaps<T>* maps) {
+    auto fail = [c](const std::string& what) {
+      c->CtxFailure(InvalidArgument(what));
+      return false;
+    };
+    if (input.dims() != 4 || features.dims() != 4 || mask.dims() != 3) {
+      return fail("probabilities and features need rank 4 and mask rank 3");
+    }
+    for (int axis = 0; axis < 3; ++axis) {
+      if (input.dim_size(axis) != features.dim_size(axis) ||
+          input.dim_size(axis) != mask.dim_size(axis)) {
+        return fail("batch, height and width of all inputs must agree");
+      }
+    }
+    if (input.dim_size(3) != kernels_.classes) {
+      return fail("the kernels are for " + std::to_string(kernels_.classes) +
+                  " classes; got " + std::to_string(input.dim_size(3)));
+    }
+    maps->rows = static_cast<int>(input.dim_size(1));
+    maps->columns = static_cast<int>(input.dim_size(2));
+    maps->num_features = static_cast<int>(features.dim_size(3));
+    maps->features = features.flat<T>().data();
+    maps->mask = mask.flat<bool>().data();
+    return true;
+  }
+
+  // Runs work(image, begin, end) over blocks of rows on TensorFlow's threads.
+  void ForBlocks(OpKernelContext* c, int64_t batch, const CrfMaps<T>& maps,
+                 const std::function<void(int64_t, int, int)>& work) {
+    const int64_t blocks = (maps.rows + kBlockRows - 1) / kBlockRows;
+    const int64_t cycles = static_cast<int64_t>(kBlockRows) * maps.columns *
+                           kernels_.classes * kernels_.height * kernels_.width;
+    auto threads = c->device()->tensorflow_cpu_worker_threads();
+    tensorflow::Shard(
+        threads->num_threads, threads->workers, batch * blocks, cycles,
+        [&](int64_t first, int64_t last) {
+          while (first < last) {  // consecutive blocks of an image as one
+            const int64_t image = first / blocks;
+            const int64_t stop = std::min(last, (image + 1) * blocks);
+            const int begin = (first - image * blocks) * kBlockRows;
+            const int end = std::min<int64_t>(
+                maps.rows, (stop - image * blocks) * kBlockRows);
+            work(image, begin, end);
+            first = stop;
+          }
+        });
+  }
+
+  CrfKernels<T> kernels_;
+};
+
+template <typename T>
+class CrfMessageKernel : public CrfKernelBase<T> {
+ public:
+  using CrfKernelBase<T>::CrfKernelBase;
+
+  void Compute(OpKernelContext* c) override {
+    const Tensor& input = c->input(0);
+    CrfMaps<T> maps;
+    if (!this->Check(c, input, c->input(1), c->input(2), &maps)) return;
+    Tensor *angular, *bilateral;
+    OP_REQUIRES_OK(c, c->allocate_output(0, input.shape(), &angular));
+    OP_REQUIRES_OK(c, c->allocate_output(1, input.shape(), &bilateral));
+    maps.angular_input = maps.bilateral_input = input.flat<T>().data();
+    maps.angular = angular->flat<T>().data();
+    maps.bilateral = bilateral->flat<T>().data();
+    this->ForBlocks(c, input.dim_size(0), maps,
+                    [&](int64_t image, int begin, int end) {
+                      CrfMessageRows<T>(this->kernels_, maps, image, begin,
+                                        end);
+                    });
+  }
+};
+
+template <typename T>
+class CrfMessageGradKernel : public CrfKernelBase<T> {
+ public:
+  explicit CrfMessageGradKernel(OpKernelConstruction* c)
+      : CrfKernelBase<T>(c) {
+    if (c->status().ok()) this->kernels_ = this->kernels_.Flipped();
+  }
+
+  void Compute(OpKernelContext* c) override {
+    const Tensor& input = c->input(0);
+    CrfMaps<T> maps;
+    if (!this->Check(c, input, c->input(2), c->input(3), &maps)) return;
+    OP_REQUIRES(c, c->input(1).shape() == input.shape(),
+                InvalidArgument("both gradients must have one shape"));
+    Tensor* output;
+    OP_REQUIRES_OK(c, c->allocate_output(0, input.shape(), &output));
+    maps.angular_input = input.flat<T>().data();
+    maps.bilateral_input = c->input(1).flat<T>().data();
+    maps.angular = output->flat<T>().data();
+    this->ForBlocks(c, input.dim_size(0), maps,
+                    [&](int64_t image, int begin, int end) {
+                      CrfMessageRows<T>(this->kernels_, maps, image, begin,
+                                        end);
+                    });
+  }
+};
+
+template <typename T>
+class CrfMessageFeatureGradKernel : public CrfKernelBase<T> {
+ public:
+  using CrfKernelBase<T>::CrfKernelBase;
+
+  void Compute(OpKernelContext* c) override {
+    const Tensor& input = c->input(0);
+    CrfMaps<T> maps;
+    if (!this->Check(c, input, c->input(2), c->input(3), &maps)) return;
+    OP_REQUIRES(c, c->input(1).shape() == input.shape(),
+                InvalidArgument("gradient and probabilities must agree"));
+    Tensor* output;
+    OP_REQUIRES_OK(c, c->allocate_output(0, c->input(2).shape(), &output));
+    const T* probabilities = input.flat<T>().data();
+    const T* gradient = c->input(1).flat<T>().data();
+    T* to = output->flat<T>().data();
+    this->ForBlocks(c, input.dim_size(0), maps,
+                    [&](int64_t image, int begin, int end) {
+                      CrfFeatureGradRows<T>(this->kernels_, maps, probabilities,
+                                            gradient, image, begin, end, to);
+                    });
+  }
+};
+
+#define REGISTER(T)                                                       \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessage")                    \
+                              .Device(tensorflow::DEVICE_CPU)             \
+                              .TypeConstraint<T>("T"),                    \
+                          CrfMessageKernel<T>);                           \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessageGrad")                \
+                              .Device(tensorflow::DEVICE_CPU)             \
+                              .TypeConstraint<T>("T"),                    \
+                          CrfMessageGradKernel<T>);                       \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessageFeatureGrad")         \
+                              .Device(tensorflow::DEVICE_CPU)             \
+                              .TypeConstraint<T>("T"),                    \
+                          CrfMessageFeatureGradKernel<T>)
+REGISTER(float);
+REGISTER(double);
+#undef REGISTER
+
+}  // namespace
+}  // namespace squeeze_tf

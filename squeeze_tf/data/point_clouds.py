@@ -1,0 +1,328 @@
+"""Readers and writers of LiDAR scans and of SemanticKITTI point labels."""
+
+import dataclasses
+import os
+import pathlib
+import warnings
+from collections.abc import Callable
+
+import laspy
+import numpy as np
+import plyfile
+
+from squeeze_tf.data import pcd
+from squeeze_tf.geometry import laser_rings
+
+_COORDINATES = ("x", "y", "z")
+_INTENSITY_NAMES = ("intensity", "Intensity", "i", "reflectance", "remission")
+_RING_NAMES = ("ring", "laser_id", "laser", "channel")
+_MAX_RING = 255  # Ours: no scanner has more lasers
+_LAS_FULL_SCALE = 65535.0  # LAS 1.4 R15 §2.4: intensity is an unsigned short
+_FAR = 1e5  # metres; beyond it float32 steps pass 8 mm
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """One scan.
+
+    Attributes:
+      points: [N, 4] float32, x, y, z in metres (x forward, y left, z up)
+        and intensity in the file's unit, 0 where the file has none.
+      rings: [N] int32 laser index, 0 = topmost, or None.
+    """
+
+    points: np.ndarray
+    rings: np.ndarray | None = None
+
+
+def read(
+    path: str | os.PathLike,
+    drop_invalid: bool = False,
+    intensity_scale: float | None = None,
+) -> Scan:
+    """Reads a scan; the suffix names the format.
+
+    .bin is KITTI's (float32 x, y, z, intensity); .pcd.bin is nuScenes'
+    (float32 x right, y forward, z up, intensity, ring), turned into our
+    frame; .pcd, .ply, .las and .laz hold fields x, y, z and, where there
+    are any, an intensity and a laser index (ring, laser_id, laser or
+    channel); .npy is [N, 3] or [N, 4 or more], the fifth and later columns
+    left out.
+
+    Laser indices are renumbered so that 0 is the topmost, since drivers
+    differ: Velodyne's count from the lowest. Indices beyond 255 are no
+    lasers: they are left out with a warning.
+
+    Args:
+      path: the file.
+      drop_invalid: leave out points with a NaN or infinite value instead of
+        raising an error.
+      intensity_scale: factor on the file's intensities. Without one they
+        stay as they are, except in LAS and LAZ, whose format fixes the full
+        scale of 65535: there it is 1 / 65535. Use 1 / 255 for sensors that
+        count to 255.
+
+    Returns:
+      The scan, in the file's order.
+
+    Raises:
+      ValueError: unknown suffix, no points, missing coordinates, a size
+        that is no whole number of points, non-finite values without
+        `drop_invalid`, or coordinates beyond 100 km; the message names the
+        file, what was expected and what came.
+      OSError: the file cannot be read.
+    """
+    path = pathlib.Path(path)
+    reader = _reader(path)
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: expected a scan; the file is empty")
+    points, rings = reader(path)
+    if len(points) == 0:
+        raise ValueError(f"{path}: expected at least one point; got none")
+    if intensity_scale is not None:
+        points[:, 3] *= intensity_scale
+    elif reader is _read_las:
+        points[:, 3] /= _LAS_FULL_SCALE
+    return _checked(path, points, rings, drop_invalid)
+
+
+def write_bin(path: str | os.PathLike, points: np.ndarray) -> None:
+    """Writes a KITTI velodyne file, whole or not at all.
+
+    Args:
+      path: the file; its folder must exist.
+      points: [N, 4] float, x, y, z in metres and intensity.
+
+    Raises:
+      ValueError: `points` is not [N, 4].
+      OSError: the file cannot be written.
+    """
+    points = np.asarray(points)
+    if points.ndim != 2 or points.shape[1] != 4:
+        raise ValueError(
+            f"points must be [N, 4] (x, y, z, intensity); got {points.shape}"
+        )
+    _write(path, points.astype("<f4").tobytes())
+
+
+def read_labels(
+    path: str | os.PathLike, num_points: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a SemanticKITTI .label file.
+
+    Source: Behley et al., SemanticKITTI (2019), semantic-kitti-api readme:
+    one uint32 per point, class in the lower, instance in the upper 16 bits.
+
+    Args:
+      path: the file.
+      num_points: of the scan it belongs to.
+
+    Returns:
+      class_ids: [N] int32 raw SemanticKITTI ids.
+      instance_ids: [N] int32, 0 where none.
+
+    Raises:
+      ValueError: the file's count of labels is not `num_points`.
+      OSError: the file cannot be read.
+    """
+    content = pathlib.Path(path).read_bytes()
+    if len(content) != 4 * num_points:
+        raise ValueError(
+            f"{path}: expected {num_points} labels of 4 bytes, one per "
+            f"point; got {len(content) / 4:g}"
+        )
+    labels = np.frombuffer(content, "<u4")
+    return (
+        (labels & 0xFFFF).astype(np.int32),
+        (labels >> 16).astype(np.int32),
+    )
+
+
+def write_labels(
+    path: str | os.PathLike,
+    class_ids: np.ndarray,
+    instance_ids: np.ndarray | None = None,
+) -> None:
+    """Writes a SemanticKITTI .label file, whole or not at all.
+
+    Args:
+      path: the file; its folder must exist.
+      class_ids: [N] int raw ids, 0..65535.
+      instance_ids: [N] int, 0..65535; all 0 if None.
+
+    Raises:
+      ValueError: the two differ in shape, or an id does not fit in 16 bits.
+      OSError: the file cannot be written.
+    """
+    class_ids = np.asarray(class_ids)
+    if instance_ids is None:
+        instance_ids = np.zeros_like(class_ids)
+    instance_ids = np.asarray(instance_ids)
+    if class_ids.ndim != 1 or class_ids.shape != instance_ids.shape:
+        raise ValueError(
+            "class_ids and instance_ids must both be [N]; "
+            f"got {class_ids.shape} and {instance_ids.shape}"
+        )
+    for name, ids in (("class", class_ids), ("instance", instance_ids)):
+        if len(ids) and (ids.min() < 0 or ids.max() > 0xFFFF):
+            raise ValueError(
+                f"{name}_ids must lie in 0..65535; got {ids.min()}..{ids.max()}"
+            )
+    labels = instance_ids.astype("<u4") << 16 | class_ids.astype("<u4")
+    _write(path, labels.astype("<u4").tobytes())
+
+
+_Columns = tuple[np.ndarray, np.ndarray | None]  # points [N, 4], rings [N]
+
+
+def _reader(path: pathlib.Path) -> Callable[[pathlib.Path], _Columns]:
+    """The function that reads this file's format."""
+    if path.name.lower().endswith(".pcd.bin"):
+        return _read_nuscenes
+    readers = {
+        ".bin": _read_kitti,
+        ".pcd": lambda path: _from_columns(path, pcd.read(path)),
+        ".ply": _read_ply,
+        ".las": _read_las,
+        ".laz": _read_las,
+        ".npy": _read_npy,
+    }
+    suffix = path.suffix.lower()
+    if suffix not in readers:
+        raise ValueError(
+            f"{path}: expected one of {', '.join(readers)}; got {suffix!r}"
+        )
+    return readers[suffix]
+
+
+def _floats(path: pathlib.Path, columns: int) -> np.ndarray:
+    """A file of float32 records of so many columns."""
+    content = path.read_bytes()
+    if len(content) % (4 * columns):
+        raise ValueError(
+            f"{path}: expected a multiple of {4 * columns} bytes "
+            f"({columns} float32 per point); got {len(content)} bytes"
+        )
+    values = np.frombuffer(content, "<f4").reshape(-1, columns)
+    return values.astype(np.float32)
+
+
+def _read_kitti(path: pathlib.Path) -> _Columns:
+    """Velodyne .bin of KITTI and SemanticKITTI."""
+    return _floats(path, 4), None
+
+
+def _read_nuscenes(path: pathlib.Path) -> _Columns:
+    """LIDAR_TOP .pcd.bin of nuScenes; its x points right, its y forward."""
+    values = _floats(path, 5)
+    points = np.stack(
+        [values[:, 1], -values[:, 0], values[:, 2], values[:, 3]], axis=1
+    )
+    return points, values[:, 4]
+
+
+def _read_npy(path: pathlib.Path) -> _Columns:
+    """A NumPy array of points."""
+    values = np.load(path, allow_pickle=False)
+    is_number = np.issubdtype(values.dtype, np.number)
+    if values.ndim != 2 or values.shape[1] < 3 or not is_number:
+        raise ValueError(
+            f"{path}: expected points [N, 3] or [N, 4 or more] of numbers; "
+            f"got {values.shape} of {values.dtype}"
+        )
+    points = np.zeros((len(values), 4), np.float32)
+    points[:, : values.shape[1]] = values[:, :4]
+    return points, None
+
+
+def _read_ply(path: pathlib.Path) -> _Columns:
+    """The vertices of a PLY file."""
+    try:
+        content = plyfile.PlyData.read(str(path))
+    except plyfile.PlyParseError as error:
+        raise ValueError(f"{path}: PLY not understood: {error}") from error
+    if "vertex" not in content:
+        names = [element.name for element in content.elements]
+        raise ValueError(f"{path}: expected an element vertex; got {names}")
+    vertices = content["vertex"].data
+    return _from_columns(
+        path, {name: vertices[name] for name in vertices.dtype.names}
+    )
+
+
+def _read_las(path: pathlib.Path) -> _Columns:
+    """LAS or LAZ; extra dimensions may hold the laser index."""
+    try:
+        content = laspy.read(path)
+    except laspy.errors.LaspyException as error:
+        raise ValueError(f"{path}: LAS not understood: {error}") from error
+    names = set(content.point_format.dimension_names)
+    columns = {name: np.asarray(content[name]) for name in _COORDINATES}
+    for name in (*_INTENSITY_NAMES, *_RING_NAMES):
+        if name in names:
+            columns[name] = np.asarray(content[name])
+    return _from_columns(path, columns)
+
+
+def _from_columns(
+    path: pathlib.Path, columns: dict[str, np.ndarray]
+) -> _Columns:
+    """Points and rings of named fields."""
+    missing = [name for name in _COORDINATES if name not in columns]
+    if missing:
+        raise ValueError(
+            f"{path}: expected fields x, y, z; {', '.join(missing)} missing "
+            f"from {sorted(columns)}"
+        )
+    intensity = [name for name in _INTENSITY_NAMES if name in columns]
+    points = np.zeros((len(columns["x"]), 4), np.float32)
+    for axis, name in enumerate((*_COORDINATES, *intensity[:1])):
+        points[:, axis] = columns[name]
+    rings = [columns[name] for name in _RING_NAMES if name in columns]
+    return points, rings[0] if rings else None
+
+
+def _checked(
+    path: pathlib.Path,
+    points: np.ndarray,
+    rings: np.ndarray | None,
+    drop_invalid: bool,
+) -> Scan:
+    """The scan, without invalid points if asked, rings from the top."""
+    valid = np.isfinite(points).all(axis=1)
+    if not valid.all():
+        if not drop_invalid:
+            raise ValueError(
+                f"{path}: expected finite values; {np.sum(~valid)} of "
+                f"{len(points)} points are not (drop_invalid leaves them out)"
+            )
+        if not valid.any():
+            raise ValueError(f"{path}: none of {len(points)} points is finite")
+        points = points[valid]
+        rings = None if rings is None else rings[valid]
+    farthest = np.abs(points[:, :3]).max()
+    if farthest > _FAR:
+        raise ValueError(
+            f"{path}: expected metres from the sensor, within {_FAR:g}; got "
+            f"{farthest:g} (map coordinates?)"
+        )
+    if rings is None:
+        return Scan(points)
+    if rings.min() < 0 or rings.max() > _MAX_RING:
+        warnings.warn(
+            f"{path}: laser indices {rings.min()}..{rings.max()} left out; "
+            f"expected 0..{_MAX_RING}",
+            stacklevel=3,
+        )
+        return Scan(points)
+    level = np.hypot(points[:, 0], points[:, 1])
+    zenith = np.arctan2(points[:, 2], level)
+    return Scan(points, laser_rings.from_top(rings, zenith))
+
+
+def _write(path: str | os.PathLike, content: bytes) -> None:
+    """Writes the file under a temporary name, then renames it."""
+    path = pathlib.Path(path)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)

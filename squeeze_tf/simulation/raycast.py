@@ -1,0 +1,240 @@
+"""Rays to hits, and hits to a labelled scan (Ch. 3 §3.4)."""
+
+import dataclasses
+
+import numpy as np
+from embreex import mesh_construction, rtcore_scene
+
+from squeeze_tf.simulation import materials, sensors
+from squeeze_tf.simulation import road as road_lib
+from squeeze_tf.simulation import world as world_lib
+
+# Ours: received power (reflectivity / square metre) at which half of the
+# returns are lost, fitted to how far KITTI scans see the asphalt; and how
+# steeply the loss sets in.
+_HALF_POWER = 1.2e-6
+_STEEPNESS = 1.5
+_MARKING_REFLECTIVITY = 0.7  # Glass beads in the paint (Ours).
+
+
+@dataclasses.dataclass(frozen=True)
+class Hits:
+    """First surface met by each of R rays.
+
+    Attributes:
+      faces: [R] int32 triangle, -1 where none.
+      distances: [R] float32 in lengths of the direction vector.
+      cosines: [R] float32, of the angle of incidence, 0 to 1.
+      normals: [R, 3] float32 unit normals turned towards the ray.
+    """
+
+    faces: np.ndarray
+    distances: np.ndarray
+    cosines: np.ndarray
+    normals: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class LidarScan:
+    """Labelled returns of one scan.
+
+    Attributes:
+      points: [N, 4] float32, x, y, z in metres (LiDAR frame: x forward,
+        y left, z up, the sensor at the origin) and intensity 0 to 1.
+      class_ids: [N] int32 SemanticKITTI raw ids.
+      instance_ids: [N] int32 track id of the object hit, 0 for the rest.
+      box_index: [N] int32 row of `World.boxes`, -1 where none.
+      incidence: [N] float32 angle to the surface's normal, radians.
+      rays: [N] int32 number of the ray (row * columns + column).
+      rows: [N] int32 laser, 0 the topmost.
+      columns: [N] int32 cell from the left edge of the field.
+    """
+
+    points: np.ndarray
+    class_ids: np.ndarray
+    instance_ids: np.ndarray
+    box_index: np.ndarray
+    incidence: np.ndarray
+    rays: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+class Caster:
+    """Triangles in an acceleration structure."""
+
+    def __init__(self, vertices: np.ndarray, faces: np.ndarray):
+        """Takes [V, 3] metres and [F, 3] vertex indices."""
+        self._scene = rtcore_scene.EmbreeScene()
+        # Embree keeps its own copy; the object must live as long as it.
+        self._mesh = mesh_construction.TriangleMesh(
+            self._scene,
+            np.ascontiguousarray(vertices, np.float32),
+            np.ascontiguousarray(faces, np.int32),
+        )
+
+    def first_hits(
+        self, directions: np.ndarray, origins: np.ndarray | None = None
+    ) -> Hits:
+        """First surface along each ray.
+
+        Args:
+          directions: [R, 3] float32, any length.
+          origins: [R, 3] float32 metres; the sensor's place if None.
+
+        Returns:
+          The hits, in the order of the rays.
+
+        Raises:
+          ValueError: `directions` is not [R, 3], or `origins` differs.
+        """
+        directions = np.ascontiguousarray(directions, np.float32)
+        if directions.ndim != 2 or directions.shape[1] != 3:
+            raise ValueError(
+                f"directions must be [R, 3]; got {directions.shape}"
+            )
+        if origins is None:
+            origins = np.zeros_like(directions)
+        if origins.shape != directions.shape:
+            raise ValueError(
+                f"origins must be {directions.shape} like directions; got "
+                f"{origins.shape}"
+            )
+        origins = np.ascontiguousarray(origins, np.float32)
+        found = self._scene.run(
+            origins, directions, query="INTERSECT", output=True
+        )
+        normals = found["Ng"]
+        lengths = np.sqrt(np.einsum("ij,ij->i", normals, normals))
+        normals = normals / np.maximum(lengths, 1e-12)[:, None]
+        facing = np.einsum("ij,ij->i", normals, directions)
+        speed = np.sqrt(np.einsum("ij,ij->i", directions, directions))
+        normals *= -np.sign(facing)[:, None]
+        return Hits(
+            found["primID"],
+            found["tfar"],
+            np.minimum(np.abs(facing) / speed, 1.0),
+            normals,
+        )
+
+    def is_blocked(
+        self, directions: np.ndarray, origins: np.ndarray
+    ) -> np.ndarray:
+        """[R] bool: whether anything lies along each ray."""
+        hit = self._scene.run(
+            np.ascontiguousarray(origins, np.float32),
+            np.ascontiguousarray(directions, np.float32),
+            query="OCCLUDED",
+        )
+        return hit != -1
+
+
+def scan(
+    world: world_lib.World,
+    caster: Caster,
+    sensor: sensors.LidarSensor,
+    rng: np.random.Generator,
+    jitter_degrees: float = 0.0,
+    range_sigma: float = 0.0,
+    dropout: float = 0.0,
+    detection: bool = False,
+) -> LidarScan:
+    """Casts all rays of the sensor and labels what comes back.
+
+    Source: SqueezeSeg (Ch. 3) §3.4: of each ray the first point hit, its
+    class, its instance, and the box of the object.
+
+    Args:
+      world: what there is.
+      caster: built from the world's triangles.
+      sensor: its rays start at the origin.
+      rng: draws all noise.
+      jitter_degrees: standard deviation of the rays' angles.
+      range_sigma: standard deviation of the range, metres, along the ray.
+      dropout: probability of losing a return.
+      detection: whether weak returns are lost (`detection_probability`).
+
+    Returns:
+      The scan, row by row from the topmost laser, each from left to right.
+    """
+    directions = sensors.rays(sensor, jitter_degrees, rng)
+    hits = caster.first_hits(directions)
+    faces = hits.faces
+    distances = hits.distances
+    if range_sigma:
+        noise = rng.standard_normal(len(distances), np.float32)
+        distances = distances + np.float32(range_sigma) * noise
+    kept = (faces >= 0) & (distances >= sensor.min_range)
+    kept &= (distances <= sensor.max_range) & (world.class_ids[faces] > 0)
+    if dropout:
+        kept &= rng.random(len(faces), np.float32) >= dropout
+    chance = rng.random(len(faces), np.float32) if detection else None
+    rays = np.flatnonzero(kept).astype(np.int32)
+    points = directions[rays] * distances[rays, None]
+    echo = returned_share(world, faces[rays], points, hits.cosines[rays])
+    if detection:
+        power = echo / np.square(distances[rays])
+        found = chance[rays] < detection_probability(power)
+        rays, points, echo = rays[found], points[found], echo[found]
+    faces = faces[rays]
+    objects = world.objects[faces]
+    return LidarScan(
+        points=np.concatenate([points, echo[:, None]], 1),
+        class_ids=world.class_ids[faces].astype(np.int32),
+        instance_ids=world.track_ids[objects],
+        box_index=world.box_index[objects],
+        incidence=np.arccos(hits.cosines[rays]),
+        rays=rays,
+        rows=rays // sensor.columns,
+        columns=rays % sensor.columns,
+    )
+
+
+def returned_share(
+    world: world_lib.World,
+    faces: np.ndarray,
+    points: np.ndarray,
+    cosines: np.ndarray,
+) -> np.ndarray:
+    """Share of the light sent back: reflectivity * cosine ** gloss.
+
+    Ours: a Lambert surface for gloss 1. This is the intensity of a scan; real
+    intensity is learned instead (Ch. 5 §4.1).
+
+    Args:
+      world: the world.
+      faces: [N] int, triangles hit.
+      points: [N, 3] float, where, metres.
+      cosines: [N] float, of incidence.
+
+    Returns:
+      [N] float32, 0 to 1.
+    """
+    ids = world.materials[faces]
+    share = materials.REFLECTIVITY[ids].copy()
+    tinted = np.flatnonzero(materials.IS_TINTED[ids])
+    tints = world.tints[world.objects[faces[tinted]]]
+    share[tinted] *= (0.15 + 0.85 * tints.mean(1) / 255).astype(np.float32)
+    asphalt = np.flatnonzero(ids == materials.INDEX["asphalt"])
+    places = world_lib.to_world(world, points[asphalt])
+    s, t = road_lib.to_road(world.road, places[:, 0], places[:, 1])
+    painted = asphalt[road_lib.is_marking(world.road, s, t)]
+    share[painted] = _MARKING_REFLECTIVITY
+    return share * cosines ** materials.GLOSS[ids]
+
+
+def detection_probability(power: np.ndarray) -> np.ndarray:
+    """Probability that a return is found: 1 / (1 + (half / power) ** 1.5).
+
+    Ours: stands in for the receiver's threshold, so that dark or glossy and
+    distant surfaces drop out as they do in KITTI (Ch. 5 §3: missing points
+    caused by limited sensing range and mirror diffusion of the laser).
+
+    Args:
+      power: [N] float, returned share / range², per square metre.
+
+    Returns:
+      [N] float, 0 to 1.
+    """
+    ratio = _HALF_POWER / np.maximum(power, 1e-12)
+    return 1.0 / (1.0 + ratio**_STEEPNESS)

@@ -1,0 +1,182 @@
+"""LiDAR and camera presets and the rays they send."""
+
+import dataclasses
+
+import numpy as np
+
+from squeeze_tf.geometry import calibration
+
+
+@dataclasses.dataclass(frozen=True)
+class LidarSensor:
+    """A spinning LiDAR. Angles are degrees, as in the makers' manuals.
+
+    Attributes:
+      name: for messages.
+      beam_degrees: zenith angle of each laser above the horizon, descending.
+      left_degrees: azimuth of the field's left edge.
+      right_degrees: azimuth of its right edge; left - right = 360 for a turn.
+      columns: rays of each laser over the field.
+      height: above the ground, metres.
+      pitch_degrees: of the mount, positive nose up.
+      min_range: shorter returns are dropped, metres.
+      max_range: longer returns are dropped, metres.
+    """
+
+    name: str
+    beam_degrees: tuple[float, ...]
+    left_degrees: float
+    right_degrees: float
+    columns: int
+    height: float = 1.73  # KITTI, cvlibs.net/datasets/kitti/setup.php
+    pitch_degrees: float = 0.0
+    min_range: float = 0.9
+    max_range: float = 80.0
+
+    @property
+    def rows(self) -> int:
+        """Number of lasers."""
+        return len(self.beam_degrees)
+
+
+@dataclasses.dataclass(frozen=True)
+class Camera:
+    """A pinhole camera looking along +x of the LiDAR frame.
+
+    It stands where the LiDAR does, as in the thesis (Ch. 3 §3.4).
+
+    Attributes:
+      width: pixels.
+      height: pixels.
+      focal: pixels.
+      centre_x: principal point, pixels.
+      centre_y: principal point, pixels.
+    """
+
+    width: int
+    height: int
+    focal: float
+    centre_x: float
+    centre_y: float
+
+
+def _even(top: float, bottom: float, count: int) -> tuple[float, ...]:
+    return tuple(float(b) for b in np.linspace(top, bottom, count))
+
+
+# HDL-64E S2 manual (Velodyne 63-HDL64ES2): 32 upper lasers 1/3 degree apart
+# from +2 to -8.33, 32 lower lasers 1/2 degree apart from -8.83 to -24.33.
+_HDL64E_BEAMS = _even(2, 2 - 31 / 3, 32) + _even(-8.83, -24.33, 32)
+
+LIDARS = {
+    # 64 x 512 cells over the front 90 degrees, Ch. 3 §3.1.
+    "hdl64e_front": LidarSensor(
+        "hdl64e_front", _HDL64E_BEAMS, 45.0, -45.0, 512
+    ),
+    "hdl64e": LidarSensor("hdl64e", _HDL64E_BEAMS, 180.0, -180.0, 2048),
+    # HDL-32E manual: 32 lasers 1.33 degrees apart, +10.67 to -30.67; 70 m.
+    "hdl32e": LidarSensor(
+        "hdl32e", _even(32 / 3, -92 / 3, 32), 180.0, -180.0, 1024,
+        max_range=70.0,
+    ),
+    # VLP-16 manual: 16 lasers 2 degrees apart, +15 to -15; 100 m.
+    "vlp16": LidarSensor(
+        "vlp16", _even(15, -15, 16), 180.0, -180.0, 1024, max_range=100.0
+    ),
+    "tiny": LidarSensor("tiny", _even(2, -24.33, 24), 45.0, -45.0, 96),
+}  # fmt: skip
+
+# KITTI 2011_09_26, calib_cam_to_cam.txt, P_rect_02 and S_rect_02.
+KITTI_CAMERA = Camera(1242, 375, 721.5377, 609.5593, 172.854)
+
+
+def rays(
+    sensor: LidarSensor,
+    jitter_degrees: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Directions of all rays of a scan, through the centres of the cells.
+
+    Args:
+      sensor: the LiDAR.
+      jitter_degrees: standard deviation added to both angles of each ray.
+      rng: draws the jitter; needed where that is not 0.
+
+    Returns:
+      [rows * columns, 3] float32 unit vectors in the LiDAR frame (x forward,
+      y left, z up), row by row from the topmost laser, each from left to
+      right.
+
+    Raises:
+      ValueError: jitter is asked for without `rng`.
+    """
+    step = (sensor.left_degrees - sensor.right_degrees) / sensor.columns
+    azimuth = sensor.left_degrees - (np.arange(sensor.columns) + 0.5) * step
+    zenith, azimuth = np.meshgrid(
+        np.radians(sensor.beam_degrees), np.radians(azimuth), indexing="ij"
+    )
+    if jitter_degrees:
+        if rng is None:
+            raise ValueError("rays with jitter need an rng; got None")
+        sigma = np.radians(jitter_degrees)
+        noise = rng.standard_normal((2, *zenith.shape), np.float32)
+        zenith, azimuth = zenith + sigma * noise[0], azimuth + sigma * noise[1]
+    zenith = zenith.astype(np.float32)
+    azimuth = azimuth.astype(np.float32)
+    x = np.cos(zenith) * np.cos(azimuth)
+    z = np.sin(zenith)
+    pitch = np.radians(sensor.pitch_degrees)
+    directions = np.stack(
+        [
+            np.cos(pitch) * x - np.sin(pitch) * z,
+            np.cos(zenith) * np.sin(azimuth),
+            np.sin(pitch) * x + np.cos(pitch) * z,
+        ],
+        -1,
+    )
+    return directions.reshape(-1, 3).astype(np.float32)
+
+
+def scaled(camera: Camera, scale: float) -> Camera:
+    """The same view with `scale` times as many pixels along each axis."""
+    return Camera(
+        width=round(camera.width * scale),
+        height=round(camera.height * scale),
+        focal=camera.focal * scale,
+        centre_x=(camera.centre_x + 0.5) * scale - 0.5,
+        centre_y=(camera.centre_y + 0.5) * scale - 0.5,
+    )
+
+
+def pixel_rays(camera: Camera) -> np.ndarray:
+    """Directions through the pixels' centres.
+
+    Args:
+      camera: the camera; pixel (0, 0) has its centre at (0, 0).
+
+    Returns:
+      [height * width, 3] float32 in the LiDAR frame, not of unit length: the
+      x part is 1, so the distance along a ray is the depth.
+    """
+    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    y = -(columns - camera.centre_x) / camera.focal
+    z = -(rows - camera.centre_y) / camera.focal
+    directions = np.stack([np.ones_like(y), y, z], -1)
+    return directions.reshape(-1, 3).astype(np.float32)
+
+
+def camera_calibration(camera: Camera) -> calibration.Calibration:
+    """KITTI calibration of a camera that stands at the LiDAR's place."""
+    projection = np.array(
+        [
+            [camera.focal, 0, camera.centre_x, 0],
+            [0, camera.focal, camera.centre_y, 0],
+            [0, 0, 1, 0],
+        ]
+    )
+    axes = np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0]], np.float64)
+    return calibration.Calibration(
+        projections={f"P{i}": projection.copy() for i in range(4)},
+        rectification=np.eye(3),
+        velo_to_cam=axes,
+    )
