@@ -51,7 +51,9 @@ def from_top(rings: np.ndarray, zenith: np.ndarray) -> np.ndarray:
     return rank[index]
 
 
-def from_scan_order(points: np.ndarray) -> np.ndarray | None:
+def from_scan_order(
+    points: np.ndarray, num_lasers: int | None = None
+) -> np.ndarray | None:
     """Laser indices of a file that lists one laser after the other.
 
     KITTI's .bin files do: each laser's points turn to the left from straight
@@ -63,17 +65,21 @@ def from_scan_order(points: np.ndarray) -> np.ndarray | None:
 
     Args:
       points: [N, 3 or more] float, x, y, z, in the file's order.
+      num_lasers: of the scanner, if known. A laser without any return leaves
+        no trace in the order, so only the right count is proof.
 
     Returns:
-      [N] int32, 0 = topmost; None where the points are not in such an order
-      (more than 128 turns, fewer than two, or median zenith angles of the
-      turns that do not fall).
+      [N] int32, 0 = topmost; None where the points are not in such an order:
+      not `num_lasers` turns (2 to 128 if unknown), or median zenith angles
+      of the turns that do not fall.
     """
     azimuth = np.arctan2(points[:, 1], points[:, 0]) % (2.0 * np.pi)
     rings = np.zeros(len(points), np.int32)
     rings[1:] = np.cumsum(np.diff(azimuth) < -np.pi)
     turns = int(rings[-1]) + 1 if len(rings) else 0
     if not 2 <= turns <= _MAX_SCAN_ORDER_RINGS:
+        return None
+    if num_lasers is not None and turns != num_lasers:
         return None
     level = np.hypot(points[:, 0], points[:, 1])
     medians = _medians(rings, np.arctan2(points[:, 2], level))

@@ -68,9 +68,9 @@ class SimulationConfig:
     num_pedestrians: int = 12
     num_cyclists: int = 6
     building_share: float = 0.55
-    num_trees: int = 14
+    num_trees: int = 22
     num_poles: int = 12
-    num_greens: int = 12
+    num_greens: int = 14
     wall_share: float = 0.5
     guard_rails: bool = False
     jitter_degrees: float = 0.02

@@ -36,12 +36,15 @@ class Material:
         0.22, person 0.36), divided by the mean cosine for upright surfaces.
       gloss: exponent on the cosine of incidence; 1 is a matt surface, glass
         sends almost nothing back unless seen from straight ahead (Ours).
+      transparency: share of rays that pass into the dark behind (Ours: car
+        windows are holes in most KITTI scans).
     """
 
     class_name: str
     colour: tuple[int, int, int]
     reflectivity: float
     gloss: float = 1.0
+    transparency: float = 0.0
 
 
 MATERIALS = {
@@ -52,7 +55,7 @@ MATERIALS = {
     "plaster": Material("building", (190, 176, 150), 0.35),
     "brick": Material("building", (150, 88, 70), 0.30),
     "roof": Material("building", (112, 62, 52), 0.25),
-    "window": Material("building", (52, 66, 84), 0.25, 6.0),
+    "window": Material("building", (52, 66, 84), 0.25, 4.0, 0.5),
     "stone": Material("wall", (150, 146, 138), 0.35),
     "wood": Material("wall", (128, 98, 66), 0.40),
     "rail": Material("wall", (165, 168, 172), 0.50, 2.0),
@@ -60,8 +63,8 @@ MATERIALS = {
     "sign": Material("pole", (215, 215, 220), 1.00),
     "bark": Material("trunk", (88, 70, 54), 0.45),
     "leaf": Material("vegetation", (66, 104, 44), 0.50),
-    "paint": Material("", (160, 160, 165), 0.55, 2.0),
-    "glass": Material("", (38, 46, 56), 0.25, 8.0),
+    "paint": Material("", (160, 160, 165), 0.50, 3.0),
+    "glass": Material("", (38, 46, 56), 0.25, 4.0, 0.65),
     "rubber": Material("", (28, 28, 30), 0.08),
     "trim": Material("", (42, 42, 46), 0.12),
     "rim": Material("", (150, 152, 156), 0.40, 2.0),
@@ -86,6 +89,9 @@ CLASS_OF = np.array(
 COLOURS = np.array([m.colour for m in MATERIALS.values()], np.uint8)
 REFLECTIVITY = np.array(
     [m.reflectivity for m in MATERIALS.values()], np.float32
+)
+TRANSPARENCY = np.array(
+    [m.transparency for m in MATERIALS.values()], np.float32
 )
 IS_TINTED = np.array([name in TINTED for name in NAMES])
 GLOSS = np.array([m.gloss for m in MATERIALS.values()], np.float32)

@@ -77,30 +77,9 @@ def surroundings_of(
         for s in np.arange(low, high, _LOT) + _LOT / 2:
             if _clear(road, s, _LOT / 2 + 1.0):
                 pieces += _lot(config, road, float(s), side, rng)
-    edge = road.half_width + (0.45 if config.sidewalk_width else 1.2)
-    for make, count, mean in (
-        (surroundings.tree, config.num_trees, edge),
-        (surroundings.lamp_post, (config.num_poles + 1) // 2, edge),
-        (surroundings.sign_post, config.num_poles // 2, edge),
-    ):
-        for _ in range(count):
-            s, side = rng.uniform(low, high), int(rng.choice((-1, 1)))
-            t = mean
-            if make is surroundings.tree and rng.random() < 0.5:
-                t = road.outer + rng.uniform(1.5, 15.0)
-            if _clear(road, s, 1.5):
-                yaw = rng.uniform(0, 6.28) if make is surroundings.tree else 0
-                if make is surroundings.sign_post:
-                    yaw = np.pi * (side > 0) - np.pi * (side > 0)
-                pieces.append(
-                    _placed(road, make(_variant(rng)), s, side * t, yaw)
-                )
-    for _ in range(config.num_greens):
-        s, side = rng.uniform(low, high), int(rng.choice((-1, 1)))
-        t = road.outer + rng.uniform(1.2, 12.0)
-        if _clear(road, s, 2.0):
-            mesh = surroundings.bush(_variant(rng))
-            pieces.append(_placed(road, mesh, s, side * t, rng.uniform(0, 6)))
+    kerbs = Tracks(low, high, rng)
+    pieces += _plants(config, road, kerbs, rng)
+    pieces += _poles(config, road, kerbs, rng)
     if config.guard_rails:
         for side in (-1, 1):
             for s in np.arange(low, high, 8.0) + 4.0:
@@ -108,6 +87,57 @@ def surroundings_of(
                 t = side * (road.half_width + 0.6)
                 pieces.append(_placed(road, mesh, float(s), t, 0.0))
     return pieces
+
+
+def _plants(
+    config: config_lib.SimulationConfig,
+    road: road_lib.Road,
+    kerbs: Tracks,
+    rng: np.random.Generator,
+) -> list[_Piece]:
+    """Trees at the kerb and in the gardens, bushes in the gardens."""
+    pieces = []
+    for index in range(config.num_trees + config.num_greens):
+        is_tree = index < config.num_trees
+        side = int(rng.choice((-1, 1)))
+        t = side * (road.outer + 1.3 + rng.exponential(9.0))
+        s = rng.uniform(road.start + 10.0, road.end - 10.0)
+        if is_tree and rng.random() < 0.4:
+            t = side * _kerb(config, road)
+            s = kerbs.place(t, 4.0)
+        if s is None or not _clear(road, s, 2.0):
+            continue
+        meshes = (surroundings.bush(_variant(rng)),)
+        if is_tree:
+            meshes = surroundings.tree(_variant(rng))
+        yaw = float(rng.uniform(0, 2 * np.pi))
+        pieces += [_placed(road, mesh, s, t, yaw) for mesh in meshes]
+    return pieces
+
+
+def _poles(
+    config: config_lib.SimulationConfig,
+    road: road_lib.Road,
+    kerbs: Tracks,
+    rng: np.random.Generator,
+) -> list[_Piece]:
+    """Lamp posts, arms over the road, and signs for those who drive by."""
+    pieces = []
+    for index in range(config.num_poles):
+        t = int(rng.choice((-1, 1))) * _kerb(config, road)
+        s = kerbs.place(t, 3.0)
+        if s is None or not _clear(road, s, 1.5):
+            continue
+        make = (surroundings.lamp_post, surroundings.sign_post)[index % 2]
+        # A sign's -x side faces the traffic of its side of the road.
+        yaw = np.pi * (index % 2)
+        pieces.append(_placed(road, make(_variant(rng)), s, t, yaw))
+    return pieces
+
+
+def _kerb(config: config_lib.SimulationConfig, road: road_lib.Road) -> float:
+    """Where furniture stands: 0.45 m behind the kerb or off the road."""
+    return road.half_width + (0.45 if config.sidewalk_width else 1.2)
 
 
 def _lot(

@@ -152,7 +152,8 @@ def scan(
       jitter_degrees: standard deviation of the rays' angles.
       range_sigma: standard deviation of the range, metres, along the ray.
       dropout: probability of losing a return.
-      detection: whether weak returns are lost (`detection_probability`).
+      detection: whether weak returns are lost (`detection_probability`),
+        and those that pass through glass.
 
     Returns:
       The scan, row by row from the topmost laser, each from left to right.
@@ -174,7 +175,8 @@ def scan(
     echo = returned_share(world, faces[rays], points, hits.cosines[rays])
     if detection:
         power = echo / np.square(distances[rays])
-        found = chance[rays] < detection_probability(power)
+        share = 1 - materials.TRANSPARENCY[world.materials[faces[rays]]]
+        found = chance[rays] < share * detection_probability(power)
         rays, points, echo = rays[found], points[found], echo[found]
     faces = faces[rays]
     objects = world.objects[faces]
@@ -214,7 +216,7 @@ def returned_share(
     share = materials.REFLECTIVITY[ids].copy()
     tinted = np.flatnonzero(materials.IS_TINTED[ids])
     tints = world.tints[world.objects[faces[tinted]]]
-    share[tinted] *= (0.15 + 0.85 * tints.mean(1) / 255).astype(np.float32)
+    share[tinted] *= (0.05 + 0.95 * tints.mean(1) / 255).astype(np.float32)
     asphalt = np.flatnonzero(ids == materials.INDEX["asphalt"])
     places = world_lib.to_world(world, points[asphalt])
     s, t = road_lib.to_road(world.road, places[:, 0], places[:, 1])

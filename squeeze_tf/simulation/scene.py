@@ -132,9 +132,7 @@ def build(config: config_lib.SimulationConfig, seed: object) -> Scene:
     )  # fmt: skip
 
 
-def pose(
-    scene: Scene, actor: Actor, time: float
-) -> tuple[np.ndarray, float]:
+def pose(scene: Scene, actor: Actor, time: float) -> tuple[np.ndarray, float]:
     """World position of the box's bottom centre and heading at a time.
 
     Args:
@@ -159,18 +157,29 @@ def ego_pose(scene: Scene, time: float) -> tuple[np.ndarray, float]:
     return position, float(heading)
 
 
-def mesh(actor: Actor, time: float) -> shapes.Mesh:
-    """The actor's mesh at a time; people swing their arms and legs."""
+def mesh(actor: Actor, time: float, coarse: bool = False) -> shapes.Mesh:
+    """The actor's mesh at a time; people swing their arms and legs.
+
+    Args:
+      actor: the actor.
+      time: seconds since the scene's start.
+      coarse: fewer triangles, for what is far away.
+
+    Returns:
+      A mesh in the frame of the box's bottom centre, nose towards +x.
+    """
     if actor.class_name in ("car", "van"):
-        return vehicles.vehicle(actor.style, actor.variant)
+        return vehicles.vehicle(actor.style, actor.variant, coarse)
     walking = actor.class_name == "person"
     cycle = _STEP_LENGTH if walking else _PEDAL_TURN
     turns = actor.phase + actor.speed * time / cycle
     phase = int(np.floor(turns * people.NUM_PHASES)) % people.NUM_PHASES
     if walking:
         standing = actor.speed == 0
-        return people.pedestrian(actor.variant, -1 if standing else phase)
-    return people.cyclist(actor.variant, phase)
+        return people.pedestrian(
+            actor.variant, -1 if standing else phase, coarse
+        )
+    return people.cyclist(actor.variant, phase, coarse)
 
 
 def _duration(config: config_lib.SimulationConfig) -> float:
@@ -337,9 +346,7 @@ def _vehicle(
     }
 
 
-def _person(
-    rng: np.random.Generator, class_name: str, standing: bool
-) -> dict:
+def _person(rng: np.random.Generator, class_name: str, standing: bool) -> dict:
     """What a person looks like; the box holds all poses of the cycle."""
     variant = int(rng.integers(people.NUM_VARIANTS))
     if class_name == "bicyclist":

@@ -113,28 +113,27 @@ def rays(
     step = (sensor.left_degrees - sensor.right_degrees) / sensor.columns
     azimuth = sensor.left_degrees - (np.arange(sensor.columns) + 0.5) * step
     zenith, azimuth = np.meshgrid(
-        np.radians(sensor.beam_degrees), np.radians(azimuth), indexing="ij"
+        np.radians(np.asarray(sensor.beam_degrees, np.float32)),
+        np.radians(azimuth.astype(np.float32)),
+        indexing="ij",
     )
     if jitter_degrees:
         if rng is None:
             raise ValueError("rays with jitter need an rng; got None")
-        sigma = np.radians(jitter_degrees)
+        sigma = np.float32(np.radians(jitter_degrees))
         noise = rng.standard_normal((2, *zenith.shape), np.float32)
         zenith, azimuth = zenith + sigma * noise[0], azimuth + sigma * noise[1]
-    zenith = zenith.astype(np.float32)
-    azimuth = azimuth.astype(np.float32)
-    x = np.cos(zenith) * np.cos(azimuth)
-    z = np.sin(zenith)
+    flat = np.cos(zenith)
+    directions = np.empty((*zenith.shape, 3), np.float32)
+    directions[..., 0] = flat * np.cos(azimuth)
+    directions[..., 1] = flat * np.sin(azimuth)
+    directions[..., 2] = np.sin(zenith)
     pitch = np.radians(sensor.pitch_degrees)
-    directions = np.stack(
-        [
-            np.cos(pitch) * x - np.sin(pitch) * z,
-            np.cos(zenith) * np.sin(azimuth),
-            np.sin(pitch) * x + np.cos(pitch) * z,
-        ],
-        -1,
-    )
-    return directions.reshape(-1, 3).astype(np.float32)
+    if pitch:
+        x, z = directions[..., 0].copy(), directions[..., 2].copy()
+        directions[..., 0] = np.cos(pitch) * x - np.sin(pitch) * z
+        directions[..., 2] = np.sin(pitch) * x + np.cos(pitch) * z
+    return directions.reshape(-1, 3)
 
 
 def scaled(camera: Camera, scale: float) -> Camera:
@@ -158,7 +157,9 @@ def pixel_rays(camera: Camera) -> np.ndarray:
       [height * width, 3] float32 in the LiDAR frame, not of unit length: the
       x part is 1, so the distance along a ray is the depth.
     """
-    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    columns, rows = np.meshgrid(
+        np.arange(camera.width), np.arange(camera.height)
+    )
     y = -(columns - camera.centre_x) / camera.focal
     z = -(rows - camera.centre_y) / camera.focal
     directions = np.stack([np.ones_like(y), y, z], -1)

@@ -34,9 +34,7 @@ def merge(meshes: Sequence[Mesh]) -> Mesh:
     starts = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
     return Mesh(
         np.concatenate([m.vertices for m in meshes]),
-        np.concatenate(
-            [m.faces + np.int32(s) for m, s in zip(meshes, starts)]
-        ),
+        np.concatenate([m.faces + np.int32(s) for m, s in zip(meshes, starts)]),
         np.concatenate([m.materials for m in meshes]),
     )
 
@@ -104,9 +102,7 @@ def loft(sections: np.ndarray, materials: np.ndarray | str) -> Mesh:
     return _outwards(Mesh(vertices.astype(np.float32), faces, ids))
 
 
-def box(
-    size: Sequence[float], centre: Sequence[float], material: str
-) -> Mesh:
+def box(size: Sequence[float], centre: Sequence[float], material: str) -> Mesh:
     """An axis-aligned box of 12 triangles; metres."""
     signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2
     ring = np.concatenate([signs, np.zeros((4, 1))], 1)
@@ -142,9 +138,7 @@ def tube(
     across /= np.linalg.norm(across)
     other = np.cross(axis, across)
     angles = 2 * np.pi * np.arange(sides) / sides
-    circle = np.outer(np.cos(angles), across) + np.outer(
-        np.sin(angles), other
-    )
+    circle = np.outer(np.cos(angles), across) + np.outer(np.sin(angles), other)
     radii = np.asarray(radii, np.float64)
     rings = path[:, None] + radii[:, None, None] * circle
     return loft(rings, material)
@@ -156,9 +150,12 @@ def limb(
     radii: tuple[float, float],
     material: str,
     sides: int = 6,
+    rounded: bool = True,
 ) -> Mesh:
-    """A tapered limb with rounded ends between two points, metres."""
+    """A tapered limb between two points, metres; ends rounded or flat."""
     start, end = np.asarray(start, float), np.asarray(end, float)
+    if not rounded:
+        return tube(np.stack([start, end]), radii, material, sides)
     axis = (end - start) / np.linalg.norm(end - start)
     path = np.stack(
         [start - 0.7 * radii[0] * axis, start, end, end + 0.7 * radii[1] * axis]

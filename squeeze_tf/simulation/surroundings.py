@@ -7,10 +7,11 @@ import numpy as np
 from squeeze_tf.simulation import materials, shapes
 
 NUM_VARIANTS = 6
+_NUM_LEAVES = 450
 FLOOR_HEIGHT = 3.1  # Metres from floor to floor of a dwelling (Ours).
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def facade(variant: int, upper: bool) -> shapes.Mesh:
     """One floor of a house, 12 m wide and 8 m deep, front towards -y.
 
@@ -59,7 +60,7 @@ def facade(variant: int, upper: bool) -> shapes.Mesh:
     return shapes.merge([*parts, back, *sides])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def roof(variant: int) -> shapes.Mesh:
     """A gable roof over `facade`, ridge along x, eaves 0.4 m out."""
     height = 2.2 + 0.3 * variant
@@ -69,9 +70,17 @@ def roof(variant: int) -> shapes.Mesh:
     return shapes.loft(sections, "roof")
 
 
-@functools.lru_cache(maxsize=None)
-def tree(variant: int) -> shapes.Mesh:
-    """A street tree: bent trunk, branches, crown of loose leaves."""
+@functools.cache
+def tree(variant: int) -> tuple[shapes.Mesh, shapes.Mesh]:
+    """A street tree.
+
+    Args:
+      variant: 0 to `NUM_VARIANTS` - 1: height, bend, spread.
+
+    Returns:
+      The bent trunk, and apart from it (most rays pass below) the crown:
+      branches and loose leaves.
+    """
     rng = np.random.default_rng([variant, 32])
     height = rng.uniform(5.0, 9.0)
     girth = rng.uniform(0.10, 0.22)
@@ -79,44 +88,43 @@ def tree(variant: int) -> shapes.Mesh:
     bend = rng.normal(0, 0.15, (4, 2)) * np.array([[0], [0.4], [0.8], [1]])
     levels = np.array([-0.1, 0.15, 0.6, 1.0]) * fork
     path = np.column_stack([bend, levels])
-    parts = [
-        shapes.tube(path, girth * np.array([1.4, 1.05, 0.9, 0.75]), "bark", 7)
-    ]
+    trunk = shapes.tube(
+        path, girth * np.array([1.4, 1.05, 0.9, 0.75]), "bark", 7
+    )
+    crown = []
     centres = [np.array([*path[-1, :2], 0.72 * height])]
-    for angle in rng.uniform(0, 2 * np.pi) + np.arange(4) * np.pi / 2:
+    for angle in rng.uniform(0, 2 * np.pi) + np.arange(5) * 0.4 * np.pi:
         out = rng.uniform(0.8, 1.8)
         tip = np.array(
             [out * np.cos(angle), out * np.sin(angle),
              rng.uniform(0.6, 0.9) * height]
         )  # fmt: skip
-        parts.append(
-            shapes.limb(path[-1], tip, (0.5 * girth, 0.03), "bark", 4)
-        )
+        crown.append(shapes.limb(path[-1], tip, (0.5 * girth, 0.03), "bark", 4))
         centres.append(tip)
-    spread = np.array([1.1, 1.1, 0.9]) * rng.uniform(0.7, 1.0)
-    blobs = np.array(centres)[rng.integers(0, len(centres), 320)]
-    leaves = blobs + rng.normal(size=(320, 3)) * spread
+    spread = np.array([0.75, 0.75, 0.65]) * rng.uniform(0.8, 1.2)
+    blobs = np.array(centres)[rng.integers(0, len(centres), _NUM_LEAVES)]
+    leaves = blobs + rng.normal(size=(_NUM_LEAVES, 3)) * spread
     leaves = leaves[leaves[:, 2] > 0.75 * fork]
-    return shapes.merge([*parts, shapes.scatter(leaves, 0.55, rng)])
+    return trunk, shapes.merge([*crown, shapes.scatter(leaves, 0.40, rng)])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def bush(variant: int) -> shapes.Mesh:
     """A round shrub of loose leaves around a dense core."""
     rng = np.random.default_rng([variant, 33])
     radius, height = rng.uniform(0.5, 1.1), rng.uniform(0.8, 1.8)
-    directions = rng.normal(size=(110, 3))
+    directions = rng.normal(size=(160, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    shell = directions * rng.uniform(0.75, 1.05, (110, 1))
+    shell = directions * rng.uniform(0.75, 1.05, (160, 1))
     shell = shell * [radius, radius, height / 2] + [0, 0, height / 2]
     core = shapes.ellipsoid(
         (0.7 * radius, 0.7 * radius, 0.38 * height),
         (0, 0, 0.42 * height), "leaf", 4, 7,
     )  # fmt: skip
-    return shapes.merge([core, shapes.scatter(shell, 0.3, rng)])
+    return shapes.merge([core, shapes.scatter(shell, 0.22, rng)])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def hedge(variant: int) -> shapes.Mesh:
     """Four metres of trimmed hedge along x with a rough surface."""
     rng = np.random.default_rng([variant, 34])
@@ -134,11 +142,14 @@ def hedge(variant: int) -> shapes.Mesh:
     leaves = sections[2:-2:2, 1:-1].reshape(-1, 3)
     leaves = leaves + rng.normal(0, 0.08, leaves.shape)
     return shapes.merge(
-        [shapes.loft(sections + rough, "leaf"), shapes.scatter(leaves, 0.2, rng)]
+        [
+            shapes.loft(sections + rough, "leaf"),
+            shapes.scatter(leaves, 0.2, rng),
+        ]
     )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def lamp_post(variant: int) -> shapes.Mesh:
     """A tapered lamp post with an arm over the road, which lies at -y."""
     height = 5.5 + 0.7 * variant
@@ -153,7 +164,7 @@ def lamp_post(variant: int) -> shapes.Mesh:
     )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def sign_post(variant: int) -> shapes.Mesh:
     """A traffic sign facing -x: round, square or triangular plate."""
     sides = (16, 4, 3)[variant % 3]
@@ -165,7 +176,7 @@ def sign_post(variant: int) -> shapes.Mesh:
     return shapes.merge([shapes.limb(*pole, (0.035, 0.035), "post", 6), plate])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def fence(variant: int) -> shapes.Mesh:
     """Four metres along x of stone wall (even) or paling fence (odd)."""
     if variant % 2 == 0:
@@ -178,12 +189,13 @@ def fence(variant: int) -> shapes.Mesh:
         for x in np.arange(-1.9, 2.0, 0.2)
     ]
     rails = [
-        shapes.box((4.0, 0.05, 0.09), (0, 0.04, z), "wood") for z in (0.35, 0.95)
+        shapes.box((4.0, 0.05, 0.09), (0, 0.04, z), "wood")
+        for z in (0.35, 0.95)
     ]
     return shapes.merge(pales + rails)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def guard_rail(variant: int) -> shapes.Mesh:
     """Eight metres along x of W-beam guard rail with posts every 2 m."""
     del variant  # There is one shape only.
@@ -213,7 +225,9 @@ def _bay(
     pane = [(px, recess, pz) for px, _, pz in inner]
     vertices = np.array(outer + inner + pane, np.float32)
     quads = [(i, (i + 1) % 4, 4 + (i + 1) % 4, 4 + i) for i in range(4)]
-    quads += [(4 + i, 4 + (i + 1) % 4, 8 + (i + 1) % 4, 8 + i) for i in range(4)]
+    quads += [
+        (4 + i, 4 + (i + 1) % 4, 8 + (i + 1) % 4, 8 + i) for i in range(4)
+    ]
     quads.append((8, 9, 10, 11))
     quads = np.array(quads)
     faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])

@@ -84,13 +84,14 @@ CAR_STYLES = ("sedan", "hatchback", "suv", "estate", "pickup")
 VAN_STYLES = ("van", "high_van")
 
 
-@functools.lru_cache(maxsize=None)
-def vehicle(style_name: str, variant: int) -> shapes.Mesh:
+@functools.cache
+def vehicle(style_name: str, variant: int, coarse: bool = False) -> shapes.Mesh:
     """The mesh of one variant of a style, nose towards +x.
 
     Args:
       style_name: a key of `STYLES`.
       variant: proportions to draw; the same number gives the same mesh.
+      coarse: fewer triangles, for cars far away.
 
     Returns:
       A mesh centred in top view that stands on z = 0; its bounds are the
@@ -106,7 +107,7 @@ def vehicle(style_name: str, variant: int) -> shapes.Mesh:
     size = np.array(style.size) * rng.uniform(1 - _SPREAD, 1 + _SPREAD, 3)
     length, width, height = size
     radius = _WHEEL_RADIUS * (1 + 0.3 * (height / 1.5 - 1))
-    parts = [_body(style, size, radius)]
+    parts = [_body(style, size, radius, coarse)]
     for axle in style.axles:
         for side in (-1, 1):
             centre = (
@@ -114,18 +115,19 @@ def vehicle(style_name: str, variant: int) -> shapes.Mesh:
                 side * (width / 2 - 0.125),
                 radius,
             )
-            parts.append(shapes.wheel(centre, radius, 0.21))
-    parts += _mirrors(style, size)
-    for x in (length / 2, -length / 2):
-        parts.append(shapes.box((0.03, 0.50, 0.11), (x, 0, 0.42), "plate"))
+            sides = 7 if coarse else 11
+            parts.append(shapes.wheel(centre, radius, 0.21, sides))
+    parts += _fittings(style, size)
     return shapes.fitted(shapes.merge(parts), size)
 
 
-def _body(style: Style, size: np.ndarray, radius: float) -> shapes.Mesh:
+def _body(
+    style: Style, size: np.ndarray, radius: float, coarse: bool
+) -> shapes.Mesh:
     """The shell: rings of 12 points from nose to tail."""
     length, width, height = size
     profile = np.array(style.profile)
-    stations = _stations(style, length, radius)
+    stations = _stations(style, length, radius, coarse)
     top = np.interp(stations, *profile.T) * height
     belt = np.minimum(style.belt * height, top - 0.04)
     bed = (top < 0.55 * height) & (stations > 0.5)  # A pickup's load bed.
@@ -133,8 +135,14 @@ def _body(style: Style, size: np.ndarray, radius: float) -> shapes.Mesh:
         bed[:] = False
     belt[bed & (stations < 0.98)] = style.belt * height
     cabin = np.clip((top - belt) / (height * (1 - style.belt)), 0, 1)
-    half = width / 2 * np.interp(
-        stations, (0, 0.03, 0.12, 0.85, 0.97, 1), (0.78, 0.9, 1, 1, 0.94, 0.86)
+    half = (
+        width
+        / 2
+        * np.interp(
+            stations,
+            (0, 0.03, 0.12, 0.85, 0.97, 1),
+            (0.78, 0.9, 1, 1, 0.94, 0.86),
+        )
     )
     half_top = half * np.where(bed, 0.92, 0.93 - 0.17 * cabin)
     low = _lower_edge(style, stations, length, radius)
@@ -153,13 +161,15 @@ def _body(style: Style, size: np.ndarray, radius: float) -> shapes.Mesh:
     return shapes.loft(sections, _panels(style, stations, top, belt, height))
 
 
-def _stations(style: Style, length: float, radius: float) -> np.ndarray:
+def _stations(
+    style: Style, length: float, radius: float, coarse: bool
+) -> np.ndarray:
     """Where the body is cut: profile corners, wheel arches, pillars."""
     arch = (radius + 0.05) / length
     cuts = [x for x, _ in style.profile]
+    around = (-1.01, -0.99, -0.6, 0, 0.6, 0.99, 1.01)
     for axle in style.axles:
-        cuts += [axle + arch * d for d in (-1.01, -0.99, -0.6, 0, 0.6, 0.99)]
-        cuts += [axle + arch * 1.01]
+        cuts += [axle + arch * d for d in (around[::2] if coarse else around)]
     cuts += [style.last_window, 0.56 * style.last_window + 0.16]
     cuts += [0.56 * style.last_window + 0.18]
     return np.unique(np.clip(np.round(cuts, 4), 0, 1))
@@ -201,15 +211,15 @@ def _panels(
     panels[1:-1][np.ix_(sloped, [4, 5, 6])] = index["glass"]
     panels[1][[2, 8]] = index["headlamp"]
     panels[-2][[2, 8]] = index["tail_lamp"]
-    panels[0][[5, 11]] = index["trim"]  # The grille.
+    panels[[0, -1]] = index["paint"]
     return panels
 
 
-def _mirrors(style: Style, size: np.ndarray) -> list[shapes.Mesh]:
-    """Mirrors in the room that the inclined windows leave."""
+def _fittings(style: Style, size: np.ndarray) -> list[shapes.Mesh]:
+    """Mirrors in the room that inclined windows leave, plates, grille."""
     length, width, height = size
     x = length * (0.5 - style.profile[3][0] + 0.06)
-    return [
+    parts = [
         shapes.box(
             (0.10, 0.12, 0.12),
             (x, side * (width / 2 - 0.06), (style.belt + 0.07) * height),
@@ -217,3 +227,8 @@ def _mirrors(style: Style, size: np.ndarray) -> list[shapes.Mesh]:
         )
         for side in (-1, 1)
     ]
+    front = (length / 2, 0, 0.36)
+    parts.append(shapes.box((0.02, 0.6 * width, 0.22), front, "trim"))
+    for x in (length / 2 + 0.01, -length / 2):
+        parts.append(shapes.box((0.03, 0.50, 0.11), (x, 0, 0.42), "plate"))
+    return parts

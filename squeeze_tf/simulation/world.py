@@ -11,6 +11,8 @@ from squeeze_tf.simulation import scene as scene_lib
 
 # The bonnet of the own car. Ours: it blanks the cells that are empty in
 # KITTI's front scans, below -21 degrees within 18 degrees of the heading.
+# Metres beyond which neighbouring rays of an HDL-64E are 8 cm apart or more.
+_COARSE_FROM = 25.0
 _HOOD_SIZE = (1.3, 1.44, 0.3)
 _HOOD_CENTRE = (1.55, 0.0, 0.72)  # Above the ground under the sensor.
 
@@ -132,10 +134,11 @@ def _actors(
     for index, actor in enumerate(scene.actors):
         position, yaw = scene_lib.pose(scene, actor, time)
         position = _turned(position - ego, -ego_yaw)
+        coarse = np.hypot(position[0], position[1]) > _COARSE_FROM
         yaw = (yaw - ego_yaw + np.pi) % (2 * np.pi) - np.pi
         parts.append(
             _Part(
-                scene_lib.mesh(actor, time),
+                scene_lib.mesh(actor, time, bool(coarse)),
                 position,
                 yaw,
                 materials.CLASS_IDS[actor.class_name],

@@ -1,0 +1,209 @@
+"""Reads, augments and batches labelled scans; DATASETS."""
+
+import functools
+import hashlib
+import json
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from squeeze_tf.data import label_maps, lidar_grids, scan_folders
+from squeeze_tf.geometry import spherical
+from squeeze_tf.segmentation import augmentation as augmentation_lib
+from squeeze_tf.segmentation import loss
+
+_SHUFFLE_BUFFER = 2048  # indices of scans, not scans
+
+
+def grids(
+    folder: str, label_map: label_maps.LabelMap, projection: str | None = None
+) -> tuple[Callable[[int], np.ndarray], list[pathlib.Path]]:
+    """Projected scans on disk; `projection` is not needed.
+
+    Returns:
+      load, paths: index to [H, W, 6] grid of class ids, and the files.
+    """
+    paths = lidar_grids.find(folder)
+
+    def load(index: int) -> np.ndarray:
+        grid = lidar_grids.read(paths[index])
+        try:
+            grid[..., 5] = label_maps.apply(
+                label_map, grid[..., 5].astype(np.int32)
+            )
+        except ValueError as error:
+            raise ValueError(f"{paths[index]}: {error}") from error
+        return grid
+
+    return load, paths
+
+
+def scans(
+    folder: str,
+    label_map: label_maps.LabelMap,
+    projection: str,
+    layout: str,
+) -> tuple[Callable[[int], np.ndarray], list[pathlib.Path]]:
+    """Labelled scans of a folder layout, projected as they are read.
+
+    Args:
+      folder: top of the data set.
+      label_map: raw labels to classes.
+      projection: key of geometry.spherical.PROJECTIONS.
+      layout: as in data.scan_folders.
+
+    Returns:
+      load, paths: index to [H, W, 6] grid of class ids, and the scan files.
+    """
+    samples = scan_folders.find(folder, layout)
+    view = spherical.PROJECTIONS[projection]
+
+    def load(index: int) -> np.ndarray:
+        scan, class_ids, _ = scan_folders.load(samples[index], label_map)
+        projected = spherical.project(scan.points, view, scan.rings)
+        labels = np.append(class_ids, 0)[projected.point_index]  # -1: empty
+        return np.concatenate(
+            [projected.grid, labels[..., np.newaxis]], axis=-1
+        ).astype(np.float32)
+
+    return load, [sample.scan_path for sample in samples]
+
+
+DATASETS = {
+    "grids": grids,
+    "semantic_kitti": functools.partial(scans, layout="semantic_kitti"),
+    "kitti_object": functools.partial(scans, layout="kitti_object"),
+    "kitti_raw": functools.partial(scans, layout="kitti_raw"),
+    "nuscenes": functools.partial(scans, layout="nuscenes"),
+}
+
+
+def samples(
+    dataset: str,
+    folder: str,
+    *,
+    label_map: label_maps.LabelMap,
+    projection: str,
+    cache: str | None = None,
+) -> tf.data.Dataset:
+    """Samples of the segmentation contract, one epoch in file order.
+
+    Args:
+      dataset: key of DATASETS.
+      folder: of the data.
+      label_map: raw labels to classes.
+      projection: key of geometry.spherical.PROJECTIONS, for raw scans.
+      cache: None to read the files each time, "memory", or a folder that
+        keeps a TFRecord file of the projected scans.
+
+    Returns:
+      Dataset of dicts: `grid` [H, W, 5], `mask` [H, W], `label_ids` [H, W].
+
+    Raises:
+      ValueError: `dataset` or `projection` is unknown.
+    """
+    if dataset not in DATASETS:
+        raise ValueError(f"dataset must be one of {sorted(DATASETS)}: {dataset}")
+    if dataset != "grids" and projection not in spherical.PROJECTIONS:
+        raise ValueError(
+            f"projection must be one of {sorted(spherical.PROJECTIONS)}; got "
+            f"{projection!r}"
+        )
+    load, paths = DATASETS[dataset](folder, label_map, projection=projection)
+    read = lidar_grids.dataset(load, len(paths))
+    if cache is None:
+        return read
+    if cache == "memory":
+        return read.cache()
+    key = hashlib.sha256(
+        json.dumps(
+            [
+                dataset,
+                projection,
+                repr(label_map),
+                [[str(p), p.stat().st_mtime] for p in paths],
+            ]
+        ).encode()
+    ).hexdigest()[:16]
+    record = pathlib.Path(cache) / f"{key}.tfrecord"
+    if not record.exists():
+        record.parent.mkdir(parents=True, exist_ok=True)
+        lidar_grids.write_records(record, read)
+    return lidar_grids.read_records(record, load(0).shape[:2])
+
+
+def training_batches(
+    samples: tf.data.Dataset,
+    *,
+    batch_size: int,
+    augmentation: augmentation_lib.Augmentation,
+    seed: int,
+    epoch: int,
+) -> tf.data.Dataset:
+    """One shuffled, augmented epoch; the same for equal arguments.
+
+    Args:
+      samples: as from samples().
+      batch_size: the last, smaller batch is kept.
+      augmentation: what to change.
+      seed: of the run.
+      epoch: from 0.
+
+    Returns:
+      Dataset of (`grid` [B, H, W, 5], labels [B, H, W] int32, IGNORED where
+      there is no return).
+    """
+    order = samples.shuffle(_SHUFFLE_BUFFER, seed=2 * (seed + 7919 * epoch))
+    partners = samples.shuffle(
+        _SHUFFLE_BUFFER, seed=2 * (seed + 7919 * epoch) + 1
+    )
+
+    def change(
+        index: tf.Tensor,
+        sample: dict[str, tf.Tensor],
+        other: dict[str, tf.Tensor],
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        key = tf.stack([tf.constant(seed, tf.int64), epoch * 1_000_000 + index])
+        return _encode(
+            augmentation_lib.augment(sample, other, key, augmentation)
+        )
+
+    return (
+        tf.data.Dataset.zip((tf.data.Dataset.range(2**62), order, partners))
+        .map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def evaluation_batches(
+    samples: tf.data.Dataset, batch_size: int
+) -> tf.data.Dataset:
+    """Batches in order, unchanged; as training_batches() otherwise."""
+    return samples.map(_encode).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def class_weights(frequencies: np.ndarray) -> np.ndarray:
+    """Weights that favour rare classes, with mean 1 over the returns.
+
+    Ours: 1 / sqrt(frequency), between the released code's hand-set weights
+    and full balance; classes that never occur get 0.
+
+    Args:
+      frequencies: [C] share of the returns of each class.
+
+    Returns:
+      [C] float64.
+    """
+    frequencies = np.asarray(frequencies, np.float64)
+    present = frequencies > 0
+    weights = np.zeros_like(frequencies)
+    weights[present] = frequencies[present] ** -0.5
+    return weights / np.sum(weights * frequencies)
+
+
+def _encode(sample: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    labels = tf.where(sample["mask"], sample["label_ids"], loss.IGNORED)
+    return sample["grid"], labels

@@ -1,0 +1,212 @@
+"""Fits a compiled Keras model epoch by epoch, with exact resume and a record."""
+
+import json
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+keras = tf.keras
+
+CHECKPOINTS = "checkpoints"
+RECORD = "record.jsonl"
+
+
+def optimizer(
+    name: str,
+    *,
+    learning_rate: float,
+    total_steps: int,
+    schedule: str = "cosine",
+    warmup_steps: int = 0,
+    decay_steps: int = 10_000,
+    decay_rate: float = 0.5,
+    clip_norm: float | None = None,
+    weight_decay: float | None = None,
+) -> keras.optimizers.Optimizer:
+    """An optimiser with a learning-rate schedule.
+
+    Args:
+      name: "momentum" (0.9, as the released code), "adam" or "adamw".
+      learning_rate: the largest one.
+      total_steps: length of the "cosine" schedule.
+      schedule: "cosine" (to 0, after a linear warm-up), "steps" (times
+        `decay_rate` every `decay_steps`, as the released code) or "constant".
+      warmup_steps: of the cosine schedule.
+      decay_steps: of the step schedule.
+      decay_rate: of the step schedule.
+      clip_norm: largest norm of each variable's own gradient.
+      weight_decay: of "adamw".
+
+    Raises:
+      ValueError: `name` or `schedule` is unknown.
+    """
+    schedules = keras.optimizers.schedules
+    rates = {
+        "cosine": lambda: schedules.CosineDecay(
+            0.0 if warmup_steps else learning_rate,
+            max(total_steps - warmup_steps, 1),
+            warmup_target=learning_rate if warmup_steps else None,
+            warmup_steps=warmup_steps,
+        ),
+        "steps": lambda: schedules.ExponentialDecay(
+            learning_rate, decay_steps, decay_rate, staircase=True
+        ),
+        "constant": lambda: learning_rate,
+    }
+    if schedule not in rates:
+        raise ValueError(f"schedule must be one of {sorted(rates)}: {schedule}")
+    rate = rates[schedule]()
+    makers = {
+        "momentum": lambda: keras.optimizers.SGD(
+            rate, momentum=0.9, clipnorm=clip_norm
+        ),
+        "adam": lambda: keras.optimizers.Adam(rate, clipnorm=clip_norm),
+        "adamw": lambda: keras.optimizers.AdamW(
+            rate, weight_decay=weight_decay, clipnorm=clip_norm
+        ),
+    }
+    if name not in makers:
+        raise ValueError(f"optimizer must be one of {sorted(makers)}: {name}")
+    return makers[name]()
+
+
+def set_seed(seed: int) -> None:
+    """Seeds everything, and lets dropout keep its state in checkpoints.
+
+    Call it before the model is built.
+    """
+    keras.backend.experimental.enable_tf_random_generator()
+    keras.utils.set_random_seed(seed)
+
+
+def fit(
+    model: keras.Model,
+    batches: Callable[[int], tf.data.Dataset],
+    *,
+    epochs: int,
+    workdir: str | os.PathLike,
+    validation: tf.data.Dataset | None = None,
+    verbose: str | int = "auto",
+) -> list[dict[str, float]]:
+    """Trains up to `epochs`, going on from the last complete epoch.
+
+    After every epoch the model, its random state and the optimiser are saved,
+    so a run that was killed at any moment continues as if it had not been
+    (call set_seed() before the model is built). The record gets one line of
+    JSON and TensorBoard one point for each epoch.
+
+    Args:
+      model: compiled.
+      batches: epoch (from 0) to its training batches, a pure function.
+      epochs: how many in all.
+      workdir: gets checkpoints/, record.jsonl and tensorboard/.
+      validation: evaluated after every epoch.
+      verbose: of keras.Model.fit.
+
+    Returns:
+      The record: a dict for each epoch with "epoch" and all metrics.
+
+    Raises:
+      ValueError: workdir holds a checkpoint of another model.
+      OSError: workdir cannot be written.
+    """
+    workdir = _worker_folder(pathlib.Path(workdir), model)
+    workdir.mkdir(parents=True, exist_ok=True)
+    epoch_done = tf.Variable(0, dtype=tf.int64, trainable=False)
+    checkpoint = tf.train.Checkpoint(model=model, epoch=epoch_done)
+    manager = tf.train.CheckpointManager(
+        checkpoint, str(workdir / CHECKPOINTS), max_to_keep=2
+    )
+    _restore(checkpoint, manager, model)
+    record = _read_record(workdir / RECORD)[: int(epoch_done)]
+    writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+    for epoch in range(int(epoch_done), epochs):
+        history = model.fit(
+            batches(epoch),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            validation_data=validation,
+            verbose=verbose,
+        )
+        line = {name: float(v[-1]) for name, v in history.history.items()}
+        if not all(abs(value) < float("inf") for value in line.values()):
+            raise FloatingPointError(f"epoch {epoch}: not finite: {line}")
+        record.append({"epoch": epoch} | line)
+        epoch_done.assign(epoch + 1)
+        _write_record(workdir / RECORD, record)
+        manager.save()
+        with writer.as_default(step=epoch):
+            for name, value in line.items():
+                tf.summary.scalar(name, value)
+        writer.flush()
+    return record
+
+
+def load_weights(model: keras.Model, workdir: str | os.PathLike) -> int:
+    """Restores a model for inference from the workdir of fit().
+
+    Returns:
+      How many epochs the checkpoint was trained.
+
+    Raises:
+      FileNotFoundError: there is no checkpoint.
+      ValueError: the checkpoint is of another model.
+    """
+    folder = pathlib.Path(workdir) / CHECKPOINTS
+    latest = tf.train.latest_checkpoint(str(folder))
+    if latest is None:
+        raise FileNotFoundError(f"{folder}: no checkpoint; train first")
+    epoch = tf.Variable(0, dtype=tf.int64)
+    status = tf.train.Checkpoint(model=model, epoch=epoch).restore(latest)
+    _check(status, latest, model)
+    return int(epoch)
+
+
+def _worker_folder(workdir: pathlib.Path, model: keras.Model) -> pathlib.Path:
+    """All workers save, but only the chief into the workdir itself."""
+    resolver = model.distribute_strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return workdir
+    if resolver.task_type == "chief" or resolver.task_id == 0:
+        return workdir
+    return workdir / f"worker_{resolver.task_id}"
+
+
+def _restore(
+    checkpoint: tf.train.Checkpoint,
+    manager: tf.train.CheckpointManager,
+    model: keras.Model,
+) -> None:
+    if manager.latest_checkpoint is None:
+        return
+    model.optimizer.build(model.trainable_variables)
+    status = checkpoint.restore(manager.latest_checkpoint)
+    _check(status, manager.latest_checkpoint, model)
+
+
+def _check(status: Any, path: str, model: keras.Model) -> None:
+    """Turns TensorFlow's mismatch into one line."""
+    try:
+        status.assert_existing_objects_matched().expect_partial()
+    except AssertionError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"checkpoint {path} is of another model than {model.name}: {reason}"
+        ) from error
+
+
+def _read_record(path: pathlib.Path) -> list[dict[str, float]]:
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _write_record(
+    path: pathlib.Path, record: list[Mapping[str, float]]
+) -> None:
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text("".join(json.dumps(line) + "\n" for line in record))
+    os.replace(scratch, path)
