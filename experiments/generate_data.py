@@ -3,9 +3,9 @@
     python -m experiments.generate_data --config=street_front --folder=DIR \
         --num_frames=8585 --processes=2
 
-The thesis used 8,585 scans (Ch. 3) and 100,000 (Ch. 5) from GTA-V. About 15
-frames per second and core without images, 1.5 with them; a call that was
-interrupted goes on where it stopped.
+The thesis took 8,585 scans (Ch. 3) and 100,000 (Ch. 5) from GTA-V. Expect
+about 15 frames per second and core with --nocamera, 2 with images; a call that
+was interrupted goes on where it stopped.
 """
 
 from collections.abc import Sequence

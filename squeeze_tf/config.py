@@ -1,6 +1,8 @@
-"""Overrides of frozen dataclasses from "field=value" texts."""
+"""Frozen dataclasses: overrides from "field=value" texts, JSON files."""
 
 import dataclasses
+import json
+import os
 import types
 import typing
 from collections.abc import Sequence
@@ -100,3 +102,33 @@ def _parsed_tuple(text: str, kinds: tuple[Any, ...]) -> tuple:
 def _name(kind: Any) -> str:
     """How an annotation is written."""
     return kind.__name__ if isinstance(kind, type) else str(kind)
+
+
+def write(config: Any, path: str | os.PathLike) -> None:
+    """Writes the values of a flat dataclass as JSON, whole or not at all."""
+    scratch = f"{os.fspath(path)}.tmp"
+    with open(scratch, "w", encoding="utf-8") as file:
+        json.dump(dataclasses.asdict(config), file, indent=2)
+    os.replace(scratch, path)
+
+
+def read(kind: type[_Config], path: str | os.PathLike) -> _Config:
+    """Reads what write() wrote.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: the file does not hold the fields of `kind`.
+    """
+    with open(path, encoding="utf-8") as file:
+        try:
+            values = json.load(file)
+            known = {field.name for field in dataclasses.fields(kind)}
+            if set(values) != known:
+                raise ValueError(f"fields differ: {set(values) ^ known}")
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{path}: expected the fields of {kind.__name__}; {error}"
+            ) from error
+    return kind(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    )

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 keras = tf.keras
 
+ARCHITECTURE = "model.json"
 CHECKPOINTS = "checkpoints"
 RECORD = "record.jsonl"
 
@@ -145,24 +146,37 @@ def fit(
     return record
 
 
-def load_weights(model: keras.Model, workdir: str | os.PathLike) -> int:
-    """Restores a model for inference from the workdir of fit().
+def save_architecture(model: keras.Model, workdir: str | os.PathLike) -> None:
+    """Writes the layers of `model` for load_model()."""
+    path = pathlib.Path(workdir) / ARCHITECTURE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text(model.to_json())
+    os.replace(scratch, path)
 
-    Returns:
-      How many epochs the checkpoint was trained.
+
+def load_model(workdir: str | os.PathLike) -> keras.Model:
+    """The trained, uncompiled model of a workdir of fit().
+
+    The modules that define its layers must have been imported.
 
     Raises:
-      FileNotFoundError: there is no checkpoint.
+      FileNotFoundError: there is no model or no checkpoint.
       ValueError: the checkpoint is of another model.
     """
-    folder = pathlib.Path(workdir) / CHECKPOINTS
-    latest = tf.train.latest_checkpoint(str(folder))
+    workdir = pathlib.Path(workdir)
+    path = workdir / ARCHITECTURE
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no trained model; train first")
+    model = keras.models.model_from_json(path.read_text())
+    latest = tf.train.latest_checkpoint(str(workdir / CHECKPOINTS))
     if latest is None:
-        raise FileNotFoundError(f"{folder}: no checkpoint; train first")
-    epoch = tf.Variable(0, dtype=tf.int64)
-    status = tf.train.Checkpoint(model=model, epoch=epoch).restore(latest)
+        raise FileNotFoundError(
+            f"{workdir / CHECKPOINTS}: no checkpoint; train first"
+        )
+    status = tf.train.Checkpoint(model=model).restore(latest)
     _check(status, latest, model)
-    return int(epoch)
+    return model
 
 
 def _worker_folder(workdir: pathlib.Path, model: keras.Model) -> pathlib.Path:

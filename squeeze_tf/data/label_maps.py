@@ -51,6 +51,23 @@ def names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
 
+def find(name_or_path: str | os.PathLike) -> pathlib.Path:
+    """File of a table that comes with the package, or a path as it is.
+
+    Raises:
+      ValueError: neither a name of `names()` nor a path ending in .yaml.
+    """
+    path = pathlib.Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    if str(name_or_path) not in names():
+        raise ValueError(
+            f"expected a label map of {', '.join(names())} or a path "
+            f"ending in .yaml; got {name_or_path}"
+        )
+    return _FOLDER / f"{name_or_path}.yaml"
+
+
 def load(name_or_path: str | os.PathLike) -> LabelMap:
     """Reads a table.
 
@@ -66,14 +83,7 @@ def load(name_or_path: str | os.PathLike) -> LabelMap:
         class; the message names the file.
       OSError: the file cannot be read.
     """
-    path = pathlib.Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        if str(name_or_path) not in names():
-            raise ValueError(
-                f"expected a label map of {', '.join(names())} or a path "
-                f"ending in .yaml; got {name_or_path}"
-            )
-        path = _FOLDER / f"{name_or_path}.yaml"
+    path = find(name_or_path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:

@@ -10,6 +10,8 @@ import plyfile
 from squeeze_tf.data import pcd
 
 _LAS_FULL_SCALE = 65535.0  # LAS 1.4 R15 §2.4: intensity is an unsigned short
+# laspy passes on what NumPy and lazrs (RuntimeError) raise for cut files.
+_LAS_ERRORS = (laspy.errors.LaspyException, ValueError, RuntimeError)
 _COORDINATES = ("x", "y", "z")
 _INTENSITY_NAMES = ("intensity", "Intensity", "i", "reflectance", "remission")
 _RING_NAMES = ("ring", "laser_id", "laser", "channel")
@@ -121,8 +123,13 @@ def _read_las(path: pathlib.Path) -> _Columns:
     """LAS or LAZ; extra dimensions may hold the laser index."""
     try:
         content = laspy.read(path)
-    except laspy.errors.LaspyException as error:
+    except _LAS_ERRORS as error:
         raise ValueError(f"{path}: LAS not understood: {error}") from error
+    if len(content.points) != content.header.point_count:
+        raise ValueError(
+            f"{path}: the header promises {content.header.point_count} "
+            f"points; got {len(content.points)}"
+        )
     names = set(content.point_format.dimension_names)
     columns = {name: np.asarray(content[name]) for name in _COORDINATES}
     for name in (*_INTENSITY_NAMES, *_RING_NAMES):

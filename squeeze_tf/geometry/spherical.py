@@ -9,9 +9,10 @@ import numpy as np
 # by `laser_rings.from_scan_order`) and the four grids published with
 # SqueezeSeg. The manual (Velodyne HDL-64E S2: 32 lasers a third of a degree
 # apart from +2, 32 half a degree apart from -8.83) is a poor table here: the
-# lasers sit 0.1-0.2 m above the origin of KITTI's points. It finds the
-# laser's row for 8 % of the points, these angles for 64 % (full turn) and
-# 77 % (front), within one row for 93 %.
+# lasers sit 0.1-0.2 m above the origin of KITTI's points. By angle, it finds
+# the laser's row for 7 % of these points; this table does for 60 % of a full
+# turn and 77 % of the front, and within one row for 93 %. Close objects show
+# the offset most, so only rings are exact.
 _HDL64E_BEAMS = (
     (2.53, 2.16, 1.89, 1.46, 1.21, 0.77, 0.52, 0.18)
     + (-0.14, -0.53, -0.81, -1.15, -1.52, -1.87, -2.17, -2.54)

@@ -4,12 +4,13 @@ import functools
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from squeeze_tf.data import label_maps, lidar_grids, scan_folders
+from squeeze_tf import config as config_lib
+from squeeze_tf.data import label_maps, lidar_grids, scan_folders, synthetic
 from squeeze_tf.geometry import spherical
 from squeeze_tf.segmentation import augmentation as augmentation_lib
 from squeeze_tf.segmentation import loss
@@ -18,7 +19,9 @@ _SHUFFLE_BUFFER = 2048  # indices of scans, not scans
 
 
 def grids(
-    folder: str, label_map: label_maps.LabelMap, projection: str | None = None
+    folder: str,
+    label_map: label_maps.LabelMap,
+    projection: spherical.Projection | None = None,
 ) -> tuple[Callable[[int], np.ndarray], list[pathlib.Path]]:
     """Projected scans on disk; `projection` is not needed.
 
@@ -43,7 +46,7 @@ def grids(
 def scans(
     folder: str,
     label_map: label_maps.LabelMap,
-    projection: str,
+    projection: spherical.Projection,
     layout: str,
 ) -> tuple[Callable[[int], np.ndarray], list[pathlib.Path]]:
     """Labelled scans of a folder layout, projected as they are read.
@@ -51,18 +54,19 @@ def scans(
     Args:
       folder: top of the data set.
       label_map: raw labels to classes.
-      projection: key of geometry.spherical.PROJECTIONS.
+      projection: how points become cells.
       layout: as in data.scan_folders.
 
     Returns:
       load, paths: index to [H, W, 6] grid of class ids, and the scan files.
     """
     samples = scan_folders.find(folder, layout)
-    view = spherical.PROJECTIONS[projection]
 
     def load(index: int) -> np.ndarray:
         scan, class_ids, _ = scan_folders.load(samples[index], label_map)
-        projected = spherical.project(scan.points, view, scan.rings)
+        projected = spherical.project(
+            scan.points, projection, scan.rings
+        )
         labels = np.append(class_ids, 0)[projected.point_index]  # -1: empty
         return np.concatenate(
             [projected.grid, labels[..., np.newaxis]], axis=-1
@@ -71,13 +75,44 @@ def scans(
     return load, [sample.scan_path for sample in samples]
 
 
+def synthetic_grids(
+    folder: str,
+    label_map: label_maps.LabelMap,
+    projection: spherical.Projection | None = None,
+) -> tuple[Callable[[int], np.ndarray], list[pathlib.Path]]:
+    """Generated scans for tests; `folder` seeds them. As grids()."""
+    made = synthetic.lidar_grids(len(label_map.names), seed=folder)
+    return lambda index: made[index], []
+
+
 DATASETS = {
     "grids": grids,
     "semantic_kitti": functools.partial(scans, layout="semantic_kitti"),
     "kitti_object": functools.partial(scans, layout="kitti_object"),
     "kitti_raw": functools.partial(scans, layout="kitti_raw"),
     "nuscenes": functools.partial(scans, layout="nuscenes"),
+    "synthetic": synthetic_grids,
 }
+
+
+def find_projection(name: str) -> spherical.Projection:
+    """A preset by name, or a sensor's own from a JSON file of its fields.
+
+    Args:
+      name: key of geometry.spherical.PROJECTIONS or path ending in .json, as
+        tools.inspect_scan writes it.
+
+    Raises:
+      ValueError: neither.
+    """
+    if name in spherical.PROJECTIONS:
+        return spherical.PROJECTIONS[name]
+    if not name.endswith(".json"):
+        raise ValueError(
+            f"projection must be one of {sorted(spherical.PROJECTIONS)} or a "
+            f".json file; got {name!r}"
+        )
+    return config_lib.read(spherical.Projection, name)
 
 
 def samples(
@@ -94,7 +129,7 @@ def samples(
       dataset: key of DATASETS.
       folder: of the data.
       label_map: raw labels to classes.
-      projection: key of geometry.spherical.PROJECTIONS, for raw scans.
+      projection: as for find_projection(); grids on disk do not need it.
       cache: None to read the files each time, "memory", or a folder that
         keeps a TFRecord file of the projected scans.
 
@@ -106,13 +141,10 @@ def samples(
     """
     if dataset not in DATASETS:
         raise ValueError(f"dataset must be one of {sorted(DATASETS)}: {dataset}")
-    if dataset != "grids" and projection not in spherical.PROJECTIONS:
-        raise ValueError(
-            f"projection must be one of {sorted(spherical.PROJECTIONS)}; got "
-            f"{projection!r}"
-        )
-    load, paths = DATASETS[dataset](folder, label_map, projection=projection)
-    read = lidar_grids.dataset(load, len(paths))
+    view = find_projection(projection)
+    load, paths = DATASETS[dataset](folder, label_map, view)
+    num_samples = len(paths) or synthetic.NUM_GRIDS
+    read = lidar_grids.dataset(load, num_samples)
     if cache is None:
         return read
     if cache == "memory":
@@ -121,8 +153,8 @@ def samples(
         json.dumps(
             [
                 dataset,
-                projection,
-                repr(label_map),
+                repr(view),
+                [label_map.names, label_map.lookup.tolist()],
                 [[str(p), p.stat().st_mtime] for p in paths],
             ]
         ).encode()
@@ -141,6 +173,7 @@ def training_batches(
     augmentation: augmentation_lib.Augmentation,
     seed: int,
     epoch: int,
+    ignored_ids: Sequence[int] = (),
 ) -> tf.data.Dataset:
     """One shuffled, augmented epoch; the same for equal arguments.
 
@@ -150,6 +183,7 @@ def training_batches(
       augmentation: what to change.
       seed: of the run.
       epoch: from 0.
+      ignored_ids: classes that carry no loss.
 
     Returns:
       Dataset of (`grid` [B, H, W, 5], labels [B, H, W] int32, IGNORED where
@@ -167,7 +201,8 @@ def training_batches(
     ) -> tuple[tf.Tensor, tf.Tensor]:
         key = tf.stack([tf.constant(seed, tf.int64), epoch * 1_000_000 + index])
         return _encode(
-            augmentation_lib.augment(sample, other, key, augmentation)
+            augmentation_lib.augment(sample, other, key, augmentation),
+            ignored_ids,
         )
 
     return (
@@ -179,10 +214,11 @@ def training_batches(
 
 
 def evaluation_batches(
-    samples: tf.data.Dataset, batch_size: int
+    samples: tf.data.Dataset, batch_size: int, ignored_ids: Sequence[int] = ()
 ) -> tf.data.Dataset:
     """Batches in order, unchanged; as training_batches() otherwise."""
-    return samples.map(_encode).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    encoded = samples.map(lambda sample: _encode(sample, ignored_ids))
+    return encoded.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def class_weights(frequencies: np.ndarray) -> np.ndarray:
@@ -204,6 +240,10 @@ def class_weights(frequencies: np.ndarray) -> np.ndarray:
     return weights / np.sum(weights * frequencies)
 
 
-def _encode(sample: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-    labels = tf.where(sample["mask"], sample["label_ids"], loss.IGNORED)
-    return sample["grid"], labels
+def _encode(
+    sample: dict[str, tf.Tensor], ignored_ids: Sequence[int]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    label_ids, counted = sample["label_ids"], sample["mask"]
+    for class_id in ignored_ids:
+        counted &= label_ids != class_id
+    return sample["grid"], tf.where(counted, label_ids, loss.IGNORED)

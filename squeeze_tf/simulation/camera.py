@@ -64,7 +64,7 @@ def render(
     depth[seen] = hits.distances[seen]
     points = directions[seen] * depth[seen, None]
     colours = sky(directions)
-    lit = _light(world, caster, points, normals)
+    lit = light(world, caster, points, normals)
     albedo = surface_colours(world, faces, points)
     haze = np.exp(-depth[seen] / _HAZE)[:, None]
     colours[seen] = haze * albedo * lit + (1 - haze) * _HORIZON
@@ -121,6 +121,38 @@ def surface_colours(
     return colours
 
 
+def light(
+    world: world_lib.World,
+    caster: raycast.Caster,
+    points: np.ndarray,
+    normals: np.ndarray,
+) -> np.ndarray:
+    """Light on surfaces: Lambert's cosine of the sun where it shines, and sky.
+
+    Args:
+      world: the world.
+      caster: built from all of its triangles; they throw the shadows.
+      points: [N, 3] float, places, metres, LiDAR frame.
+      normals: [N, 3] float, unit normals there.
+
+    Returns:
+      [N, 3] float32 factors of the surface's RGB.
+    """
+    sun = world.sun.astype(np.float32)
+    direct = normals @ sun
+    towards = np.flatnonzero(direct > 0)
+    origins = points[towards] + normals[towards] * 0.02
+    rays = np.broadcast_to(sun, origins.shape)
+    shadow = caster.is_blocked(rays, origins)
+    direct = np.maximum(direct, 0)
+    direct[towards[shadow]] = 0
+    ambient = _AMBIENT * (0.75 + 0.25 * normals[:, 2])
+    return (
+        _SUN * direct[:, None] * _SUN_COLOUR
+        + ambient[:, None] * (0.5 + 0.5 * _SKY_COLOUR) / _SKY_COLOUR.mean()
+    )
+
+
 def sky(directions: np.ndarray) -> np.ndarray:
     """[R, 3] float32 colours of the sky, from the horizon upwards."""
     lengths = np.sqrt(np.einsum("ij,ij->i", directions, directions))
@@ -151,28 +183,6 @@ def _first_visible(
         found["distances"][hidden[~inside]] += passed[~inside]
         hidden, passed = hidden[inside], passed[inside]
     return found
-
-
-def _light(
-    world: world_lib.World,
-    caster: raycast.Caster,
-    points: np.ndarray,
-    normals: np.ndarray,
-) -> np.ndarray:
-    """[N, 3] float32 light on surfaces, from sun and sky."""
-    sun = world.sun.astype(np.float32)
-    direct = normals @ sun
-    towards = np.flatnonzero(direct > 0)
-    origins = points[towards] + normals[towards] * 0.02
-    rays = np.broadcast_to(sun, origins.shape)
-    shadow = caster.is_blocked(rays, origins)
-    direct = np.maximum(direct, 0)
-    direct[towards[shadow]] = 0
-    ambient = _AMBIENT * (0.75 + 0.25 * normals[:, 2])
-    return (
-        _SUN * direct[:, None] * _SUN_COLOUR
-        + ambient[:, None] * (0.5 + 0.5 * _SKY_COLOUR) / _SKY_COLOUR.mean()
-    )
 
 
 def _mottle(

@@ -113,7 +113,7 @@ def objects_of(
     kept = np.flatnonzero(counts >= max(min_points, 1))
     boxes = world.boxes[kept]
     image_boxes, truncated = _image_boxes(world, kept, camera)
-    shares = frame.visible[kept]
+    shares = sequence.visible_shares(world, frame.caster, frame.sensor)[kept]
     occluded = np.where(shares >= _FULLY, 0, np.where(shares >= _PARTLY, 1, 2))
     # rotation_y turns from the camera's x (right) towards -z (backwards).
     rotation = -boxes[:, 6] - np.pi / 2
@@ -203,12 +203,11 @@ def _image_boxes(
     world: world_lib.World, kept: np.ndarray, camera: sensors.Camera
 ) -> tuple[np.ndarray, np.ndarray]:
     """x0, y0, x1, y1 in pixels [N, 4] and truncation [N] of boxes."""
-    face_box = world.box_index[world.objects]
     image_boxes, truncated = np.zeros((len(kept), 4)), np.ones(len(kept))
     limit = np.array([camera.width - 1, camera.height - 1], np.float64)
     for row, box in enumerate(kept):
-        used = np.unique(world.faces[face_box == box])
-        x, y, z = world.vertices[used].astype(np.float64).T
+        vertices, _ = world_lib.box_vertices(world, box)
+        x, y, z = vertices.astype(np.float64).T
         ahead = x > _MIN_DEPTH
         if not ahead.any():
             continue

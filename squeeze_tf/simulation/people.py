@@ -95,8 +95,10 @@ def cyclist(variant: int, phase: int, coarse: bool = False) -> shapes.Mesh:
         knee = _bend(joint, ankle, _THIGH * stature, _SHIN * stature, 1)
         thick = girth * stature
         parts += [
-            shapes.limb(joint, knee, (0.048 * thick, 0.034 * thick), "trousers", **form),
-            shapes.limb(knee, ankle, (0.034 * thick, 0.022 * thick), "trousers", **form),
+            shapes.limb(joint, knee, (0.048 * thick, 0.034 * thick),
+                        "trousers", **form),
+            shapes.limb(knee, ankle, (0.034 * thick, 0.022 * thick),
+                        "trousers", **form),
             shapes.limb(ankle + [-0.05, 0, -0.04], pedal + [0.1, 0, 0.01],
                         (0.035, 0.03), "trim", **form),
         ]  # fmt: skip

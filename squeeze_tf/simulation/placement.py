@@ -6,8 +6,8 @@ from squeeze_tf.simulation import config as config_lib
 from squeeze_tf.simulation import road as road_lib
 from squeeze_tf.simulation import shapes, surroundings
 
-# A mesh, its world position, yaw and tint: the fields of `scene.Piece`.
-_Piece = tuple[shapes.Mesh, tuple, float, tuple]
+# The first fields of `scene.Piece`.
+_Piece = tuple
 
 _LOT = 12.0  # Width of a house, metres.
 _WALLS = ((214, 200, 170), (196, 186, 172), (222, 214, 200), (186, 146, 112),
@@ -18,7 +18,9 @@ _TRIES = 12
 class Tracks:
     """Intervals already taken along lines of constant lateral place."""
 
-    def __init__(self, low: float, high: float, rng: np.random.Generator):
+    def __init__(
+        self, low: float, high: float, rng: np.random.Generator
+    ) -> None:
         """Tracks run from `low` to `high` metres; `rng` draws places."""
         self._low, self._high, self._rng = low, high, rng
         self._taken: dict[float, list[tuple[float, float]]] = {}
@@ -107,11 +109,17 @@ def _plants(
             s = kerbs.place(t, 4.0)
         if s is None or not _clear(road, s, 2.0):
             continue
-        meshes = (surroundings.bush(_variant(rng)),)
+        variant, yaw = _variant(rng), float(rng.uniform(0, 2 * np.pi))
         if is_tree:
-            meshes = surroundings.tree(_variant(rng))
-        yaw = float(rng.uniform(0, 2 * np.pi))
-        pieces += [_placed(road, mesh, s, t, yaw) for mesh in meshes]
+            near, far = (surroundings.tree(variant, c) for c in (False, True))
+        else:
+            near, far = (
+                (surroundings.bush(variant, c),) for c in (False, True)
+            )
+        pieces += [
+            (*_placed(road, mesh, s, t, yaw), coarse)
+            for mesh, coarse in zip(near, far)
+        ]
     return pieces
 
 

@@ -63,7 +63,7 @@ class LidarScan:
 class Caster:
     """Triangles in an acceleration structure."""
 
-    def __init__(self, vertices: np.ndarray, faces: np.ndarray):
+    def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
         """Takes [V, 3] metres and [F, 3] vertex indices."""
         self._scene = rtcore_scene.EmbreeScene()
         # Embree keeps its own copy; the object must live as long as it.

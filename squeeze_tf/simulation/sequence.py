@@ -11,6 +11,9 @@ from squeeze_tf.simulation import raycast, sensors
 from squeeze_tf.simulation import scene as scene_lib
 from squeeze_tf.simulation import world as world_lib
 
+# Metres; more than a ray rises or falls within the range of the presets.
+_STOREY = 200.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
@@ -23,8 +26,8 @@ class Frame:
       scan: labelled returns.
       picture: image, or None where the camera was off.
       world: triangles and boxes in the LiDAR frame.
-      visible: [N] float64 for each box of the world: of the rays that would
-        hit the object if it stood alone, the share that do; 0 where none.
+      caster: of the world's triangles.
+      sensor: that made the scan.
     """
 
     index: int
@@ -33,7 +36,8 @@ class Frame:
     scan: raycast.LidarScan
     picture: camera_lib.Picture | None
     world: world_lib.World
-    visible: np.ndarray
+    caster: raycast.Caster
+    sensor: sensors.LidarSensor
 
 
 def frame(
@@ -83,8 +87,7 @@ def frame(
     if camera:
         view = sensors.scaled(sensors.KITTI_CAMERA, config.image_scale)
         picture = camera_lib.render(world, caster, view, index)
-    visible = visible_shares(world, caster, sensor)
-    return Frame(index, sequence, step, scan, picture, world, visible)
+    return Frame(index, sequence, step, scan, picture, world, caster, sensor)
 
 
 def visible_shares(
@@ -106,20 +109,29 @@ def visible_shares(
     directions = sensors.rays(sensor)
     faces = caster.first_hits(directions).faces
     owner = np.where(faces >= 0, world.box_index[world.objects[faces]], -1)
-    num_boxes = len(world.boxes)
-    hits = np.bincount(owner[owner >= 0], minlength=num_boxes)
-    face_box = world.box_index[world.objects]
-    order = np.argsort(face_box, kind="stable")
-    edges = np.searchsorted(face_box[order], np.arange(num_boxes + 1))
-    shares = np.zeros(num_boxes)
-    for box in np.flatnonzero(hits):
-        own = world.faces[order[edges[box] : edges[box + 1]]]
-        used, local = np.unique(own, return_inverse=True)
-        vertices = world.vertices[used]
-        near = _towards(directions, vertices)
-        alone = raycast.Caster(vertices, local.reshape(-1, 3))
-        total = np.count_nonzero(alone.first_hits(directions[near]).faces >= 0)
-        shares[box] = min(hits[box] / max(total, 1), 1.0)
+    hits = np.bincount(owner[owner >= 0], minlength=len(world.boxes))
+    shares = np.zeros(len(hits))
+    seen = np.flatnonzero(hits)
+    if not len(seen):
+        return shares
+    # All objects go into one structure, each with its rays on a storey of
+    # its own, so that no ray meets another object.
+    vertices, triangles, rays, origins, start = [], [], [], [], 0
+    for storey, box in enumerate(seen):
+        own_vertices, own_faces = world_lib.box_vertices(world, box)
+        lift = np.array([0, 0, _STOREY * storey], np.float32)
+        vertices.append(own_vertices + lift)
+        triangles.append(own_faces + start)
+        start += len(own_vertices)
+        near = _towards(directions, own_vertices)
+        rays.append(directions[near])
+        origins.append(np.broadcast_to(lift, (len(near), 3)))
+    alone = raycast.Caster(np.concatenate(vertices), np.concatenate(triangles))
+    found = alone.first_hits(np.concatenate(rays), np.concatenate(origins))
+    counts = [len(part) for part in rays]
+    storeys = np.repeat(np.arange(len(seen)), counts)[found.faces >= 0]
+    totals = np.bincount(storeys, minlength=len(seen))
+    shares[seen] = np.minimum(hits[seen] / np.maximum(totals, 1), 1.0)
     return shares
 
 

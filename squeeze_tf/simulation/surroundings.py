@@ -42,7 +42,7 @@ def facade(variant: int, upper: bool) -> shapes.Mesh:
         elif not upper and variant % 3 == 0:  # A shop window.
             sill, opening = 0.4, 0.8 * half
         parts.append(
-            _bay((low, high, middle - opening, middle + opening),
+            _bay((low, middle - opening, middle + opening, high),
                  (0.0, sill, lintel, FLOOR_HEIGHT), recess, wall)
         )  # fmt: skip
         if upper and variant % 3 == 1 and bay % 2 == 0:
@@ -71,11 +71,12 @@ def roof(variant: int) -> shapes.Mesh:
 
 
 @functools.cache
-def tree(variant: int) -> tuple[shapes.Mesh, shapes.Mesh]:
+def tree(variant: int, coarse: bool = False) -> tuple[shapes.Mesh, shapes.Mesh]:
     """A street tree.
 
     Args:
       variant: 0 to `NUM_VARIANTS` - 1: height, bend, spread.
+      coarse: fewer, larger leaves, for trees far away.
 
     Returns:
       The bent trunk, and apart from it (most rays pass below) the crown:
@@ -105,11 +106,13 @@ def tree(variant: int) -> tuple[shapes.Mesh, shapes.Mesh]:
     blobs = np.array(centres)[rng.integers(0, len(centres), _NUM_LEAVES)]
     leaves = blobs + rng.normal(size=(_NUM_LEAVES, 3)) * spread
     leaves = leaves[leaves[:, 2] > 0.75 * fork]
-    return trunk, shapes.merge([*crown, shapes.scatter(leaves, 0.40, rng)])
+    leaves = leaves[::3] if coarse else leaves
+    size = 0.64 if coarse else 0.40
+    return trunk, shapes.merge([*crown, shapes.scatter(leaves, size, rng)])
 
 
 @functools.cache
-def bush(variant: int) -> shapes.Mesh:
+def bush(variant: int, coarse: bool = False) -> shapes.Mesh:
     """A round shrub of loose leaves around a dense core."""
     rng = np.random.default_rng([variant, 33])
     radius, height = rng.uniform(0.5, 1.1), rng.uniform(0.8, 1.8)
@@ -117,11 +120,14 @@ def bush(variant: int) -> shapes.Mesh:
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     shell = directions * rng.uniform(0.75, 1.05, (160, 1))
     shell = shell * [radius, radius, height / 2] + [0, 0, height / 2]
+    shell = shell[::3] if coarse else shell
     core = shapes.ellipsoid(
         (0.7 * radius, 0.7 * radius, 0.38 * height),
         (0, 0, 0.42 * height), "leaf", 4, 7,
     )  # fmt: skip
-    return shapes.merge([core, shapes.scatter(shell, 0.22, rng)])
+    return shapes.merge(
+        [core, shapes.scatter(shell, 0.35 if coarse else 0.22, rng)]
+    )
 
 
 @functools.cache

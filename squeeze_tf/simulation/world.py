@@ -5,6 +5,7 @@ import functools
 
 import numpy as np
 
+from squeeze_tf.simulation import actors as actors_lib
 from squeeze_tf.simulation import materials, sensors, shapes
 from squeeze_tf.simulation import road as road_lib
 from squeeze_tf.simulation import scene as scene_lib
@@ -13,6 +14,7 @@ from squeeze_tf.simulation import scene as scene_lib
 # KITTI's front scans, below -21 degrees within 18 degrees of the heading.
 # Metres beyond which neighbouring rays of an HDL-64E are 8 cm apart or more.
 _COARSE_FROM = 25.0
+_COARSE_PIECES_FROM = 32.0
 _HOOD_SIZE = (1.3, 1.44, 0.3)
 _HOOD_CENTRE = (1.55, 0.0, 0.72)  # Above the ground under the sensor.
 
@@ -126,6 +128,27 @@ def to_world(world: World, points: np.ndarray) -> np.ndarray:
     return _turned(points, world.ego_yaw) + world.ego_position
 
 
+def box_vertices(world: World, box: int) -> tuple[np.ndarray, np.ndarray]:
+    """Triangles of one actor.
+
+    Args:
+      world: the world.
+      box: row of `boxes`.
+
+    Returns:
+      [V, 3] float32 vertices, metres; [F, 3] int32 faces of them. Both are
+      empty where the actor is out of view.
+    """
+    owner = np.flatnonzero(world.box_index == box)
+    if not len(owner):
+        return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
+    # Objects lie one after the other, faces and vertices alike.
+    low, high = np.searchsorted(world.objects, [owner[0], owner[0] + 1])
+    faces = world.faces[low:high]
+    first, last = faces.min(), faces.max() + 1
+    return world.vertices[first:last], faces - first
+
+
 def _actors(
     scene: scene_lib.Scene, time: float, ego: np.ndarray, ego_yaw: float
 ) -> tuple[list[_Part], np.ndarray]:
@@ -138,7 +161,7 @@ def _actors(
         yaw = (yaw - ego_yaw + np.pi) % (2 * np.pi) - np.pi
         parts.append(
             _Part(
-                scene_lib.mesh(actor, time, bool(coarse)),
+                actors_lib.mesh(actor, time, bool(coarse)),
                 position,
                 yaw,
                 materials.CLASS_IDS[actor.class_name],
@@ -159,9 +182,15 @@ def _pieces(
         return []
     positions = np.array([piece.position for piece in scene.pieces])
     positions = _turned(positions - ego, -ego_yaw)
+    far = np.hypot(positions[:, 0], positions[:, 1]) > _COARSE_PIECES_FROM
     return [
-        _Part(piece.mesh, position, piece.yaw - ego_yaw, tint=piece.tint)
-        for piece, position in zip(scene.pieces, positions)
+        _Part(
+            piece.coarse if is_far and piece.coarse else piece.mesh,
+            position,
+            piece.yaw - ego_yaw,
+            tint=piece.tint,
+        )
+        for piece, position, is_far in zip(scene.pieces, positions, far)
     ]
 
 

@@ -131,8 +131,8 @@ class RecordedBoxesTest(parameterized.TestCase):
         label = folder / f"label_2/{frame:06d}.txt"
         for line in label.read_text().splitlines():
             if not line.startswith("DontCare"):
-                h, w, l, x, y, z, turn = map(float, line.split()[8:15])
-                boxes.append([x, z, h / 2 - y, l, w, h, -turn])
+                high, wide, long, x, y, z, turn = map(float, line.split()[8:15])
+                boxes.append([x, z, high / 2 - y, long, wide, high, -turn])
         counts = oriented_boxes.contains(boxes, points).sum(axis=1)
         expected = [r["points"] for r in _records("kitti_object", frame)]
         self.assertEqual(counts.tolist(), expected)

@@ -1,0 +1,212 @@
+"""What the segmentation scripts share: a config unpacked into plain calls."""
+
+import os
+import pathlib
+import shutil
+import sys
+from collections.abc import Callable
+
+import tensorflow as tf
+from absl import app, logging
+
+from squeeze_tf import config as config_lib
+from squeeze_tf import training
+from squeeze_tf.data import label_maps, lidar_grids
+from squeeze_tf.segmentation import augmentation, crf, inputs, loss, models
+from squeeze_tf.segmentation import config as segmentation_config
+
+SegmentationConfig = segmentation_config.SegmentationConfig
+CONFIG, LABEL_MAP, PROJECTION = "config.json", "label_map.yaml", "projection.json"
+STRATEGIES = {
+    "none": tf.distribute.get_strategy,
+    "mirrored": tf.distribute.MirroredStrategy,
+    "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
+}
+
+
+def samples(config: SegmentationConfig, folder: str) -> tf.data.Dataset:
+    """Samples of one folder of the configured data set."""
+    cache = config.cache if config.cache != "none" else None
+    return inputs.samples(
+        config.dataset,
+        folder,
+        label_map=label_maps.load(config.label_map),
+        projection=config.projection,
+        cache=cache,
+    )
+
+
+def with_statistics(
+    config: SegmentationConfig, train: tf.data.Dataset
+) -> SegmentationConfig:
+    """Fills mean, std and class weights from the data where they are empty."""
+    if config.mean and config.std and config.class_weights:
+        return config
+    names = label_maps.load(config.label_map).names
+    found = lidar_grids.statistics(train.as_numpy_iterator(), len(names))
+    found["frequencies"][list(config.ignored_ids)] = 0
+    weights = inputs.class_weights(found["frequencies"])
+    settings = []
+    for field, values in (
+        ("mean", found["mean"]),
+        ("std", found["std"]),
+        ("class_weights", weights),
+    ):
+        if not getattr(config, field):
+            text = ",".join(f"{value:.6g}" for value in values)
+            settings.append(f"{field}={text}")
+    return config_lib.override(config, settings)
+
+
+def build(
+    config: SegmentationConfig, input_shape: tuple[int, ...]
+) -> tf.keras.Model:
+    """The uncompiled model of a config whose statistics are filled in."""
+    layer = None
+    if config.crf != "none":
+        layer = crf.RecurrentCRF(
+            form=config.crf,
+            num_iterations=config.crf_iterations,
+            angular_theta=config.angular_theta,
+            bilateral_angular_theta=config.angular_theta,
+            bilateral_theta=config.bilateral_theta,
+        )
+    decoupled = config.optimizer == "adamw"
+    return models.MODELS[config.model](
+        input_shape=input_shape,
+        num_classes=len(label_maps.load(config.label_map).names),
+        mean=config.mean,
+        std=config.std,
+        batch_norm=config.batch_norm,
+        mask_channel=config.mask_channel,
+        context_aggregation=config.context_aggregation,
+        crf=layer,
+        dropout=config.dropout,
+        weight_decay=0.0 if decoupled else config.weight_decay,
+        batch_norm_momentum=config.batch_norm_momentum,
+        batch_norm_synchronized=config.batch_norm_synchronized,
+    )
+
+
+def train(
+    config: SegmentationConfig,
+    workdir: str | os.PathLike,
+    strategy: str = "none",
+    verbose: str | int = "auto",
+) -> tf.keras.Model:
+    """Trains, or goes on training, and returns the model."""
+    workdir = pathlib.Path(workdir)
+    scope = STRATEGIES[strategy]()  # before anything else touches a device
+    training.set_seed(config.seed)
+    train_samples = samples(config, config.train_data)
+    config = with_statistics(config, train_samples)
+    prepare_workdir(config, workdir)
+    shape = train_samples.element_spec["grid"].shape
+    num_steps = -(-int(train_samples.cardinality()) // config.batch_size)
+    with scope.scope():
+        model = build(config, tuple(shape))
+        model.compile(
+            training.optimizer(
+                config.optimizer,
+                learning_rate=config.learning_rate,
+                total_steps=num_steps * config.epochs,
+                schedule=config.schedule,
+                warmup_steps=num_steps * config.warmup_epochs,
+                decay_steps=config.decay_steps,
+                decay_rate=config.decay_rate,
+                clip_norm=config.clip_norm,
+                weight_decay=config.weight_decay,
+            ),
+            loss=loss.FocalLoss(
+                config.class_weights, config.gamma, config.loss_scale
+            ),
+            metrics=metrics(config),
+        )
+    training.save_architecture(model, workdir)
+    validation = None
+    if config.validation_data:
+        validation = inputs.evaluation_batches(
+            samples(config, config.validation_data),
+            config.batch_size,
+            config.ignored_ids,
+        )
+    change = augmentation.Augmentation(
+        flip=config.flip,
+        roll=config.roll,
+        drop=config.drop,
+        scale=config.scale,
+        intensity=config.intensity,
+        mix=config.mix,
+        paste_ids=config.paste_ids,
+    )
+
+    def batches(epoch: int) -> tf.data.Dataset:
+        return inputs.training_batches(
+            train_samples,
+            batch_size=config.batch_size,
+            augmentation=change,
+            seed=config.seed,
+            epoch=epoch,
+            ignored_ids=config.ignored_ids,
+        )
+
+    training.fit(
+        model,
+        batches,
+        epochs=config.epochs,
+        workdir=workdir,
+        validation=validation,
+        verbose=verbose,
+    )
+    return model
+
+
+def metrics(config: SegmentationConfig) -> list[tf.keras.metrics.Metric]:
+    """Mean IoU over the classes, background and ignored ones left out."""
+    names = label_maps.load(config.label_map).names
+    return [
+        tf.keras.metrics.IoU(
+            num_classes=len(names),
+            target_class_ids=[
+                i for i in range(1, len(names)) if i not in config.ignored_ids
+            ],
+            ignore_class=loss.IGNORED,
+            sparse_y_pred=False,
+            name="mean_iou",
+        )
+    ]
+
+
+def prepare_workdir(config: SegmentationConfig, workdir: pathlib.Path) -> None:
+    """Writes what the other scripts need to know of a run.
+
+    Raises:
+      ValueError: the folder holds a run of another config.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    path = workdir / CONFIG
+    if path.exists() and config_lib.read(SegmentationConfig, path) != config:
+        raise ValueError(
+            f"{path} is of another run; take a new workdir, or remove it"
+        )
+    config_lib.write(config, path)
+    shutil.copyfile(label_maps.find(config.label_map), workdir / LABEL_MAP)
+    config_lib.write(
+        inputs.find_projection(config.projection), workdir / PROJECTION
+    )
+    logging.info("the run's settings lie in %s", path)
+
+
+def run(main: Callable[[list[str]], None]) -> None:
+    """app.run() that ends in one line where the input is at fault."""
+
+    def guarded(arguments: list[str]) -> None:
+        try:
+            main(arguments)
+        except (ValueError, OSError, tf.errors.OpError) as error:
+            logging.debug("at", exc_info=True)  # --verbosity=1 shows where
+            sys.exit(f"error: {' '.join(str(error).split())[:500]}")
+        except KeyboardInterrupt:
+            sys.exit("interrupted; start again with the same flags to go on")
+
+    app.run(guarded)

@@ -1,0 +1,212 @@
+"""Writes SavedModel and TFLite files that need nothing of this package."""
+
+import dataclasses
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from squeeze_tf.ops import custom_ops
+
+keras = tf.keras
+
+_OUR_OPERATORS = "SqueezeTf>"
+TFLITE_KINDS = ("float32", "float16", "int8")
+# Largest share of cells whose label may change, Ours: float formats keep the
+# label wherever the two best scores differ by more than rounding; 8 bits do
+# not, and are judged by how much of the map stays.
+MIN_AGREEMENT = {
+    "saved_model": 0.9999,
+    "float32": 0.9999,
+    "float16": 0.995,
+    "int8": 0.95,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Parity:
+    """How an exported file compares with the live model.
+
+    Attributes:
+      path: of the file.
+      kind: "saved_model" or one of TFLITE_KINDS.
+      largest_difference: of any score.
+      agreement: share of the cells whose label is the same.
+      size: bytes.
+    """
+
+    path: pathlib.Path
+    kind: str
+    largest_difference: float
+    agreement: float
+    size: int
+
+
+def saved_model(model: keras.Model, path: str | os.PathLike) -> None:
+    """Writes `model` as a SavedModel of stock operators, traced afresh.
+
+    The signature `serving_default` takes the model's one input for any batch
+    size and returns `scores`.
+
+    Raises:
+      ValueError: a custom operator is left in the graph.
+      FileExistsError: `path` exists.
+    """
+    path = pathlib.Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path} exists; remove it or take another name")
+    scratch = path.with_name(f".{path.name}.tmp")
+    shutil.rmtree(scratch, ignore_errors=True)
+    module = tf.Module()  # holds the weights; a model would bring its own graph
+    module.weights = model.weights
+    serve = _serving(model, batch_size=None)
+    tf.saved_model.save(module, str(scratch), signatures=serve)
+    _reject_custom_operators(scratch)
+    os.replace(scratch, path)
+
+
+def tflite(
+    model: keras.Model,
+    path: str | os.PathLike,
+    kind: str,
+    representative: Iterable[np.ndarray] = (),
+) -> None:
+    """Writes `model` for the TFLite interpreter, built-in operators only.
+
+    Args:
+      model: with one input and one output.
+      path: of the .tflite file.
+      kind: "float32"; "float16" weights; or "int8": 8-bit weights, and 8-bit
+        activations in the layers that the converter calibrates on
+        `representative`; without it activations stay float.
+      representative: inputs [1, ...] float32 for "int8".
+
+    Raises:
+      ValueError: `kind` is unknown.
+    """
+    if kind not in TFLITE_KINDS:
+        raise ValueError(f"kind must be one of {TFLITE_KINDS}; got {kind!r}")
+    serve = _serving(model, batch_size=1)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve], model)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if kind != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    inputs = list(representative)
+    if kind == "int8" and inputs:
+        converter.representative_dataset = lambda: ([x] for x in inputs)
+    content = converter.convert()
+    path = pathlib.Path(path)
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_bytes(content)
+    os.replace(scratch, path)
+
+
+def compare(
+    model: keras.Model,
+    path: str | os.PathLike,
+    kind: str,
+    batches: Iterable[np.ndarray],
+) -> Parity:
+    """Runs an exported file and the live model on the same inputs.
+
+    Args:
+      model: the live one.
+      path: of the exported file.
+      kind: "saved_model" or one of TFLITE_KINDS.
+      batches: inputs [1, ...] float32 as the model takes them.
+
+    Returns:
+      The largest difference of the scores and the agreement of the labels.
+    """
+    run = _saved_runner(path) if kind == "saved_model" else _lite_runner(path)
+    largest, same, count = 0.0, 0, 0
+    for batch in batches:
+        expected = model(batch, training=False).numpy()
+        got = run(batch)
+        largest = max(largest, float(np.abs(got - expected).max()))
+        equal = got.argmax(-1) == expected.argmax(-1)
+        same, count = same + int(equal.sum()), count + equal.size
+    if not count:
+        raise ValueError("comparing needs at least one input")
+    return Parity(
+        path=pathlib.Path(path),
+        kind=kind,
+        largest_difference=largest,
+        agreement=same / count,
+        size=_size(pathlib.Path(path)),
+    )
+
+
+def check(parity: Parity, min_agreement: float | None = None) -> None:
+    """Refuses an export that departs from the live model.
+
+    Raises:
+      ValueError: the labels agree in fewer cells than the bound.
+    """
+    bound = MIN_AGREEMENT[parity.kind] if min_agreement is None else min_agreement
+    if parity.agreement < bound:
+        raise ValueError(
+            f"{parity.path}: labels agree with the live model in "
+            f"{parity.agreement:.4%} of the cells, below {bound:.4%}"
+        )
+
+
+def _serving(
+    model: keras.Model, batch_size: int | None
+) -> tf.types.experimental.ConcreteFunction:
+    """The forward pass, traced with stock operators."""
+    (tensor,) = model.inputs
+    spec = tf.TensorSpec((batch_size, *tensor.shape[1:]), tf.float32, "grid")
+
+    @tf.function(input_signature=[spec])
+    def serve(grid: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"scores": model(grid, training=False)}
+
+    with custom_ops.stock_ops_only():
+        return serve.get_concrete_function()
+
+
+def _reject_custom_operators(path: pathlib.Path) -> None:
+    """Reads the saved graph back and looks for our operators."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((path / "saved_model.pb").read_bytes())
+    left = set()
+    for graph in saved.meta_graphs:
+        nodes = list(graph.graph_def.node)
+        for function in graph.graph_def.library.function:
+            nodes += function.node_def
+        left |= {n.op for n in nodes if n.op.startswith(_OUR_OPERATORS)}
+    if left:
+        shutil.rmtree(path)
+        raise ValueError(f"custom operators left in {path}: {sorted(left)}")
+
+
+def _saved_runner(path: str | os.PathLike):  # noqa: ANN202
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    return lambda x: serve(grid=tf.constant(x))["scores"].numpy()
+
+
+def _lite_runner(path: str | os.PathLike):  # noqa: ANN202
+    interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
+    interpreter.allocate_tensors()
+    (given,) = interpreter.get_input_details()
+    (made,) = interpreter.get_output_details()
+
+    def run(x: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(given["index"], x)
+        interpreter.invoke()
+        return interpreter.get_tensor(made["index"])
+
+    return run
+
+
+def _size(path: pathlib.Path) -> int:
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())

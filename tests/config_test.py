@@ -1,0 +1,72 @@
+"""Overrides of frozen dataclasses."""
+
+import dataclasses
+
+from absl.testing import absltest, parameterized
+
+from squeeze_tf import config as config_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    steps: int = 3
+    rate: float = 0.5
+    shuffle: bool = True
+    name: str = "a"
+    sizes: tuple[int, ...] = (1, 2)
+    pair: tuple[float, str] = (1.0, "x")
+    limit: int | None = None
+    table: dict = dataclasses.field(default_factory=dict)
+
+
+class OverrideTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("steps=7", "steps", 7),
+        ("rate=1e-3", "rate", 0.001),
+        ("rate=2", "rate", 2.0),
+        ("shuffle=False", "shuffle", False),
+        ("shuffle=1", "shuffle", True),
+        ("name=b=c", "name", "b=c"),
+        ("name=", "name", ""),
+        ("sizes=4,5,6", "sizes", (4, 5, 6)),
+        ("sizes=(4,)", "sizes", (4,)),
+        ("sizes=", "sizes", ()),
+        ("pair=2.5,y", "pair", (2.5, "y")),
+        ("limit=9", "limit", 9),
+        ("limit=none", "limit", None),
+    )
+    def test_value_is_read_by_the_type_of_the_field(self, text, name, value):
+        changed = config_lib.override(Settings(), [text])
+        self.assertEqual(getattr(changed, name), value)
+        self.assertIs(type(getattr(changed, name)), type(value))
+        others = {name: getattr(Settings(), name)}
+        self.assertEqual(dataclasses.replace(changed, **others), Settings())
+
+    def test_nothing_to_set_changes_nothing_and_the_last_setting_wins(self):
+        self.assertEqual(config_lib.override(Settings(), []), Settings())
+        changed = config_lib.override(Settings(), ["steps=1", "steps=2"])
+        self.assertEqual(changed.steps, 2)
+        self.assertEqual(Settings().steps, 3)
+
+    @parameterized.parameters(
+        "stops=1",
+        "steps=1.5",
+        "steps=many",
+        "rate=fast",
+        "shuffle=yes please",
+        "sizes=1,a",
+        "pair=1",
+        "limit=x",
+        "table={}",
+    )
+    def test_a_bad_setting_is_refused_with_the_names_of_the_fields(self, text):
+        with self.assertRaisesRegex(ValueError, "steps, rate, shuffle, name"):
+            config_lib.override(Settings(), [text])
+
+    def test_a_setting_without_an_equals_sign_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "field=value; got 'steps'"):
+            config_lib.override(Settings(), ["steps"])
+
+
+if __name__ == "__main__":
+    absltest.main()
