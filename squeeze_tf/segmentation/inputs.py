@@ -13,7 +13,7 @@ from squeeze_tf import config as config_lib
 from squeeze_tf.data import label_maps, lidar_grids, scan_folders, synthetic
 from squeeze_tf.geometry import spherical
 from squeeze_tf.segmentation import augmentation as augmentation_lib
-from squeeze_tf.segmentation import loss
+from squeeze_tf.segmentation import inference, loss
 
 _SHUFFLE_BUFFER = 2048  # indices of scans, not scans
 
@@ -64,9 +64,7 @@ def scans(
 
     def load(index: int) -> np.ndarray:
         scan, class_ids, _ = scan_folders.load(samples[index], label_map)
-        projected = spherical.project(
-            scan.points, projection, scan.rings
-        )
+        projected = inference.project(scan, projection)
         labels = np.append(class_ids, 0)[projected.point_index]  # -1: empty
         return np.concatenate(
             [projected.grid, labels[..., np.newaxis]], axis=-1

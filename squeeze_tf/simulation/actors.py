@@ -104,9 +104,18 @@ def vehicle_looks(van_share: float, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def person_looks(
-    rng: np.random.Generator, class_name: str, standing: bool
-) -> dict:
-    """What a person looks like; the box holds all poses of the cycle."""
+    class_name: str, standing: bool, rng: np.random.Generator
+) -> dict[str, Any]:
+    """What a person looks like; the box holds all poses of the cycle.
+
+    Args:
+      class_name: "person" or "bicyclist".
+      standing: whether a person on foot stands still.
+      rng: draws stature and clothes.
+
+    Returns:
+      As `vehicle_looks`.
+    """
     variant = int(rng.integers(people.NUM_VARIANTS))
     if class_name == "bicyclist":
         size = people.size(variant, cycling=True)

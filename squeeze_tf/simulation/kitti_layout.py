@@ -131,7 +131,10 @@ def objects_of(
 
 
 def write_tracking(folder: str | os.PathLike, num_frames: int) -> pathlib.Path:
-    """Joins the frames' tracking lines into tracking.txt and returns it."""
+    """Joins the frames' tracking lines into tracking.txt and returns it.
+
+    Track ids start from 1 again in each sequence (`frames_per_sequence`).
+    """
     parts = [
         frame_paths(folder, i)["tracking"].read_text(encoding="ascii")
         for i in range(num_frames)

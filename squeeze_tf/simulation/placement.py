@@ -1,18 +1,49 @@
 """Where things go: free room on tracks, and what stands beside the road."""
 
+import dataclasses
+
 import numpy as np
 
 from squeeze_tf.simulation import config as config_lib
 from squeeze_tf.simulation import road as road_lib
 from squeeze_tf.simulation import shapes, surroundings
 
-# The first fields of `scene.Piece`.
-_Piece = tuple
-
 _LOT = 12.0  # Width of a house, metres.
 _WALLS = ((214, 200, 170), (196, 186, 172), (222, 214, 200), (186, 146, 112),
           (160, 98, 80), (168, 176, 178))  # fmt: skip
 _TRIES = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """A thing that does not move: part of a house, a tree, a pole, a wall.
+
+    Attributes:
+      mesh: in its own frame.
+      position: [3] float64 of the frame's origin in world coordinates, metres.
+      yaw: radians from +x to +y.
+      tint: RGB, 0-255.
+      coarse: a mesh of fewer triangles, for when it is far away, or None.
+    """
+
+    mesh: shapes.Mesh
+    position: np.ndarray
+    yaw: float
+    tint: tuple[int, int, int] = (255, 255, 255)
+    coarse: shapes.Mesh | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Spot:
+    """A piece in coordinates of the road, `lift` metres above the ground."""
+
+    mesh: shapes.Mesh
+    s: float
+    t: float
+    lift: float = 0.0
+    turn: float = 0.0
+    tint: tuple[int, int, int] = (255, 255, 255)
+    coarse: shapes.Mesh | None = None
 
 
 class Tracks:
@@ -62,7 +93,7 @@ def surroundings_of(
     config: config_lib.SimulationConfig,
     road: road_lib.Road,
     rng: np.random.Generator,
-) -> list[_Piece]:
+) -> tuple[Piece, ...]:
     """Houses, walls, trees, poles and shrubs in world coordinates.
 
     Args:
@@ -71,24 +102,38 @@ def surroundings_of(
       rng: draws them.
 
     Returns:
-      Meshes with positions, yaws (their front towards the road) and tints.
+      The pieces, their -y sides towards the road.
     """
-    pieces: list[_Piece] = []
+    spots: list[_Spot] = []
     low, high = road.start + 10.0, road.end - 10.0
     for side in (-1, 1):
         for s in np.arange(low, high, _LOT) + _LOT / 2:
             if _clear(road, s, _LOT / 2 + 1.0):
-                pieces += _lot(config, road, float(s), side, rng)
+                spots += _lot(config, road, float(s), side, rng)
     kerbs = Tracks(low, high, rng)
-    pieces += _plants(config, road, kerbs, rng)
-    pieces += _poles(config, road, kerbs, rng)
+    spots += _plants(config, road, kerbs, rng)
+    spots += _poles(config, road, kerbs, rng)
     if config.guard_rails:
         for side in (-1, 1):
             for s in np.arange(low, high, 8.0) + 4.0:
                 mesh = surroundings.guard_rail(0)
                 t = side * (road.half_width + 0.6)
-                pieces.append(_placed(road, mesh, float(s), t, 0.0))
-    return pieces
+                spots.append(_Spot(mesh, float(s), t))
+    return _pieces(road, spots)
+
+
+def _pieces(road: road_lib.Road, spots: list[_Spot]) -> tuple[Piece, ...]:
+    """All spots in world coordinates at once."""
+    s = np.array([spot.s for spot in spots])
+    t = np.array([spot.t for spot in spots])
+    positions, headings = road_lib.to_world(road, s, t)
+    positions[:, 2] += [spot.lift for spot in spots]
+    yaws = headings + np.where(t > 0, 0.0, np.pi)
+    yaws += [spot.turn for spot in spots]
+    return tuple(
+        Piece(spot.mesh, position, float(yaw), spot.tint, spot.coarse)
+        for spot, position, yaw in zip(spots, positions, yaws)
+    )
 
 
 def _plants(
@@ -96,9 +141,9 @@ def _plants(
     road: road_lib.Road,
     kerbs: Tracks,
     rng: np.random.Generator,
-) -> list[_Piece]:
+) -> list[_Spot]:
     """Trees at the kerb and in the gardens, bushes in the gardens."""
-    pieces = []
+    spots = []
     for index in range(config.num_trees + config.num_greens):
         is_tree = index < config.num_trees
         side = int(rng.choice((-1, 1)))
@@ -109,18 +154,18 @@ def _plants(
             s = kerbs.place(t, 4.0)
         if s is None or not _clear(road, s, 2.0):
             continue
-        variant, yaw = _variant(rng), float(rng.uniform(0, 2 * np.pi))
+        variant, turn = _variant(rng), float(rng.uniform(0, 2 * np.pi))
         if is_tree:
             near, far = (surroundings.tree(variant, c) for c in (False, True))
         else:
             near, far = (
                 (surroundings.bush(variant, c),) for c in (False, True)
             )
-        pieces += [
-            (*_placed(road, mesh, s, t, yaw), coarse)
+        spots += [
+            _Spot(mesh, s, t, turn=turn, coarse=coarse)
             for mesh, coarse in zip(near, far)
         ]
-    return pieces
+    return spots
 
 
 def _poles(
@@ -128,9 +173,9 @@ def _poles(
     road: road_lib.Road,
     kerbs: Tracks,
     rng: np.random.Generator,
-) -> list[_Piece]:
+) -> list[_Spot]:
     """Lamp posts, arms over the road, and signs for those who drive by."""
-    pieces = []
+    spots = []
     for index in range(config.num_poles):
         t = int(rng.choice((-1, 1))) * _kerb(config, road)
         s = kerbs.place(t, 3.0)
@@ -138,9 +183,9 @@ def _poles(
             continue
         make = (surroundings.lamp_post, surroundings.sign_post)[index % 2]
         # A sign's -x side faces the traffic of its side of the road.
-        yaw = np.pi * (index % 2)
-        pieces.append(_placed(road, make(_variant(rng)), s, t, yaw))
-    return pieces
+        turn = np.pi * (index % 2)
+        spots.append(_Spot(make(_variant(rng)), s, t, turn=turn))
+    return spots
 
 
 def _kerb(config: config_lib.SimulationConfig, road: road_lib.Road) -> float:
@@ -154,9 +199,9 @@ def _lot(
     s: float,
     side: int,
     rng: np.random.Generator,
-) -> list[_Piece]:
+) -> list[_Spot]:
     """A house with its setback, or a garden; perhaps a wall in front."""
-    pieces = []
+    spots = []
     setback = float(rng.choice((1.0, 1.5, 4.5, 7.0)))
     has_house = rng.random() < config.building_share
     if has_house:
@@ -164,16 +209,12 @@ def _lot(
         tint = _WALLS[int(rng.integers(len(_WALLS)))]
         t = side * (road.outer + setback)
         floors = int(rng.integers(2, 5))
-        base = _placed(road, surroundings.facade(variant, False), s, t, 0.0)
-        x, y, z = base[1]
-        z -= 0.1
         for floor in range(floors):
             mesh = surroundings.facade(variant, floor > 0)
-            level = z + floor * surroundings.FLOOR_HEIGHT
-            pieces.append((mesh, (x, y, level), base[2], tint))
-        level = z + floors * surroundings.FLOOR_HEIGHT
-        gable = surroundings.roof(variant)
-        pieces.append((gable, (x, y, level), base[2], (255, 255, 255)))
+            lift = floor * surroundings.FLOOR_HEIGHT - 0.1
+            spots.append(_Spot(mesh, s, t, lift, tint=tint))
+        lift = floors * surroundings.FLOOR_HEIGHT - 0.1
+        spots.append(_Spot(surroundings.roof(variant), s, t, lift))
     if rng.random() < config.wall_share and (setback > 2 or not has_house):
         make = surroundings.hedge if rng.random() < 0.45 else surroundings.fence
         mesh = make(_variant(rng))
@@ -182,17 +223,8 @@ def _lot(
             if part != gap:
                 at = s - _LOT / 2 + 2.0 + 4.0 * part
                 t = side * (road.outer + 0.6)
-                pieces.append(_placed(road, mesh, at, t, 0.0))
-    return pieces
-
-
-def _placed(
-    road: road_lib.Road, mesh: shapes.Mesh, s: float, t: float, yaw: float
-) -> _Piece:
-    """A mesh on the ground, its -y side towards the road."""
-    position, heading = road_lib.to_world(road, s, t)
-    facing = float(heading) + (0.0 if t > 0 else np.pi)
-    return mesh, tuple(float(p) for p in position), facing + yaw, (255,) * 3
+                spots.append(_Spot(mesh, at, t))
+    return spots
 
 
 def _variant(rng: np.random.Generator) -> int:

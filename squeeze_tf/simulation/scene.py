@@ -1,32 +1,14 @@
 """Procedural street scenes: a road, what stands beside it, who moves on it."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from squeeze_tf.simulation import actors as actors_lib
 from squeeze_tf.simulation import config as config_lib
-from squeeze_tf.simulation import placement, shapes
+from squeeze_tf.simulation import placement
 from squeeze_tf.simulation import road as road_lib
-
-
-@dataclasses.dataclass(frozen=True)
-class Piece:
-    """A thing that does not move: part of a house, a tree, a pole, a wall.
-
-    Attributes:
-      mesh: in its own frame.
-      position: of the frame's origin in world coordinates, metres.
-      yaw: radians from +x to +y.
-      tint: RGB, 0-255.
-      coarse: a mesh of fewer triangles, for when it is far away, or None.
-    """
-
-    mesh: shapes.Mesh
-    position: tuple[float, float, float]
-    yaw: float
-    tint: tuple[int, int, int] = (255, 255, 255)
-    coarse: shapes.Mesh | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +27,7 @@ class Scene:
     config: config_lib.SimulationConfig
     road: road_lib.Road
     actors: tuple[actors_lib.Actor, ...]
-    pieces: tuple[Piece, ...]
+    pieces: tuple[placement.Piece, ...]
     ego_t: float
     sun: tuple[float, float, float]
 
@@ -88,30 +70,26 @@ def build(config: config_lib.SimulationConfig, seed: object) -> Scene:
         float(np.cos(elevation) * np.sin(azimuth)),
         float(np.sin(elevation)),
     )
-    return Scene(
-        config, road, tuple(actors),
-        tuple(Piece(*piece) for piece in pieces), ego_t, sun,
-    )  # fmt: skip
+    return Scene(config, road, tuple(actors), pieces, ego_t, sun)
 
 
-def pose(
-    scene: Scene, actor: actors_lib.Actor, time: float
-) -> tuple[np.ndarray, float]:
-    """World position of the box's bottom centre and heading at a time.
+def poses(scene: Scene, time: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where the actors are at a time.
 
     Args:
       scene: the scene.
-      actor: one of its actors.
       time: seconds since its start.
 
     Returns:
-      [3] float64 metres; heading in radians from +x to +y.
+      [N, 3] float64 world positions of the boxes' bottom centres, metres;
+      [N] headings in radians from +x to +y.
     """
-    along = actor.speed * time
-    s = actor.s + along * np.cos(actor.turn)
-    t = actor.t + along * np.sin(actor.turn)
-    position, heading = road_lib.to_world(scene.road, s, t)
-    return position, float(heading + actor.turn)
+    turn = np.array([actor.turn for actor in scene.actors])
+    way = time * np.array([actor.speed for actor in scene.actors])
+    s = np.array([actor.s for actor in scene.actors]) + way * np.cos(turn)
+    t = np.array([actor.t for actor in scene.actors]) + way * np.sin(turn)
+    positions, headings = road_lib.to_world(scene.road, s, t)
+    return positions, headings + turn
 
 
 def ego_pose(scene: Scene, time: float) -> tuple[np.ndarray, float]:
@@ -175,20 +153,14 @@ def _add_traffic(
         place = tracks.place(t, vehicle["size"][0] + 5.0)
         if place is not None:
             turn = 0.0 if t < 0 else np.pi
-            actors.append(
-                actors_lib.Actor(track_id=len(actors) + 1, s=place, t=t, turn=turn,
-                      speed=float(speed), **vehicle)
-            )  # fmt: skip
+            _add(actors, vehicle, place, t, turn, speed)
     if road.crossing is None:
         return
     for side in (-1, 1):  # Cars waiting in the crossing street.
         vehicle = actors_lib.vehicle_looks(config.van_share, rng)
         t = side * (road.outer + vehicle["size"][0] / 2 + rng.uniform(0, 3))
         s = road.crossing + side * road_lib.CROSSING_HALF / 2
-        actors.append(
-            actors_lib.Actor(track_id=len(actors) + 1, s=s, t=t, turn=-side * np.pi / 2,
-                  speed=0.0, **vehicle)
-        )  # fmt: skip
+        _add(actors, vehicle, s, t, -side * np.pi / 2, 0.0)
 
 
 def _add_parked(
@@ -216,10 +188,8 @@ def _add_parked(
         if place is not None:
             backwards = rng.random() < 0.1
             turn = np.pi * float((side > 0) != backwards)
-            actors.append(
-                actors_lib.Actor(track_id=len(actors) + 1, s=place, t=side * offset,
-                      turn=turn + rng.normal(0, 0.015), speed=0.0, **vehicle)
-            )  # fmt: skip
+            turn += rng.normal(0, 0.015)
+            _add(actors, vehicle, place, side * offset, turn, 0.0)
 
 
 def _add_people(
@@ -246,10 +216,7 @@ def _add_people(
             turn = np.pi * float(velocity < 0)
             if velocity == 0:
                 turn = rng.uniform(0, 2 * np.pi)
-            actors.append(
-                actors_lib.Actor(track_id=len(actors) + 1, s=place, t=t, turn=turn,
-                      speed=abs(float(velocity)), **person)
-            )  # fmt: skip
+            _add(actors, person, place, t, turn, abs(velocity))
     strip = config.num_lanes * config.lane_width + config.cycle_width / 2
     speed = rng.uniform(3.5, 6.0)
     for _ in range(config.num_cyclists if config.cycle_width else 0):
@@ -257,8 +224,26 @@ def _add_people(
         person = actors_lib.person_looks("bicyclist", False, rng)
         place = tracks.place(side * strip, person["size"][0] + 1.5, 25.0)
         if place is not None:
-            actors.append(
-                actors_lib.Actor(track_id=len(actors) + 1, s=place, t=side * strip,
-                      turn=np.pi * float(side > 0), speed=float(speed),
-                      **person)
-            )  # fmt: skip
+            turn = np.pi * float(side > 0)
+            _add(actors, person, place, side * strip, turn, speed)
+
+
+def _add(
+    actors: list[actors_lib.Actor],
+    looks: dict[str, Any],
+    s: float,
+    t: float,
+    turn: float,
+    speed: float,
+) -> None:
+    """Puts one more actor, with the next track id, at a place of the road."""
+    actors.append(
+        actors_lib.Actor(
+            track_id=len(actors) + 1,
+            s=s,
+            t=t,
+            turn=float(turn),
+            speed=float(speed),
+            **looks,
+        )
+    )

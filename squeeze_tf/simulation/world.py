@@ -153,24 +153,26 @@ def _actors(
     scene: scene_lib.Scene, time: float, ego: np.ndarray, ego_yaw: float
 ) -> tuple[list[_Part], np.ndarray]:
     """Posed meshes and boxes [N, 7] of all actors, LiDAR frame."""
-    parts, boxes = [], np.zeros((len(scene.actors), 7))
-    for index, actor in enumerate(scene.actors):
-        position, yaw = scene_lib.pose(scene, actor, time)
-        position = _turned(position - ego, -ego_yaw)
-        coarse = np.hypot(position[0], position[1]) > _COARSE_FROM
-        yaw = (yaw - ego_yaw + np.pi) % (2 * np.pi) - np.pi
-        parts.append(
-            _Part(
-                actors_lib.mesh(actor, time, bool(coarse)),
-                position,
-                yaw,
-                materials.CLASS_IDS[actor.class_name],
-                actor.track_id,
-                tint=actor.tint,
-            )
+    positions, yaws = scene_lib.poses(scene, time)
+    positions = _turned(positions - ego, -ego_yaw)
+    yaws = (yaws - ego_yaw + np.pi) % (2 * np.pi) - np.pi
+    is_far = np.hypot(positions[:, 0], positions[:, 1]) > _COARSE_FROM
+    parts = [
+        _Part(
+            actors_lib.mesh(actor, time, bool(coarse)),
+            position,
+            yaw,
+            materials.CLASS_IDS[actor.class_name],
+            actor.track_id,
+            tint=actor.tint,
         )
-        lift = [0.0, 0.0, actor.size[2] / 2]
-        boxes[index] = [*(position + lift), *actor.size, yaw]
+        for actor, position, yaw, coarse in zip(
+            scene.actors, positions, yaws, is_far
+        )
+    ]
+    sizes = np.array([actor.size for actor in scene.actors]).reshape(-1, 3)
+    boxes = np.concatenate([positions, sizes, yaws[:, None]], 1)
+    boxes[:, 2] += sizes[:, 2] / 2
     return parts, boxes
 
 

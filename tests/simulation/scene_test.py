@@ -16,11 +16,9 @@ MOVING = dataclasses.replace(
 
 def world_boxes(drawn: scene.Scene, time: float) -> np.ndarray:
     """[N, 7] boxes in world coordinates."""
-    boxes = []
-    for actor in drawn.actors:
-        position, yaw = scene.pose(drawn, actor, time)
-        boxes.append([*position, *actor.size, yaw])
-    return np.array(boxes)
+    positions, yaws = scene.poses(drawn, time)
+    sizes = np.array([actor.size for actor in drawn.actors])
+    return np.concatenate([positions, sizes, yaws[:, None]], 1)
 
 
 def overlaps(one: np.ndarray, other: np.ndarray) -> bool:
@@ -103,20 +101,18 @@ class SceneTest(parameterized.TestCase):
 
     def test_right_hand_traffic_and_speed_along_the_heading(self):
         drawn = scene.build(MOVING, 1)
-        moving = [
-            actor
-            for actor in drawn.actors
-            if actor.class_name in ("car", "van") and actor.speed > 0
-        ]
-        self.assertNotEmpty(moving)
-        for actor in moving:
-            start, yaw = scene.pose(drawn, actor, 0.0)
-            end, _ = scene.pose(drawn, actor, 0.5)
+        starts, yaws = scene.poses(drawn, 0.0)
+        ends, _ = scene.poses(drawn, 0.5)
+        num_moving = 0
+        for actor, start, end, yaw in zip(drawn.actors, starts, ends, yaws):
             way = (end - start)[:2]
             self.assertAlmostEqual(np.hypot(*way), 0.5 * actor.speed, delta=0.2)
             heading = np.array([np.cos(yaw), np.sin(yaw)])
-            self.assertGreater(way @ heading, 0.99 * np.hypot(*way))
-            self.assertEqual(actor.t < 0, way[0] > 0)
+            self.assertGreaterEqual(way @ heading, 0.99 * np.hypot(*way))
+            if actor.class_name in ("car", "van") and actor.speed:
+                num_moving += 1
+                self.assertEqual(actor.t < 0, way[0] > 0)
+        self.assertGreater(num_moving, 2)
 
     def test_feet_and_wheels_stand_on_the_ground(self):
         drawn = scene.build(MOVING, 2)

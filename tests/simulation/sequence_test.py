@@ -74,6 +74,29 @@ class FrameTest(unittest.TestCase):
         other = sequence.frame(MOVING, 4, 8)
         self.assertFalse(np.array_equal(one.scan.points, other.scan.points))
 
+    def test_every_preset_sees_an_empty_street_and_nobody_in_it(self):
+        nobody = {
+            name: 0
+            for name in (
+                "num_traffic", "num_parked", "num_pedestrians",
+                "num_cyclists", "num_trees", "num_poles", "num_greens",
+                "building_share", "wall_share", "crossing_share", "dropout",
+            )
+        }  # fmt: skip
+        for name, sensor in sensors.LIDARS.items():
+            settings = dataclasses.replace(MOVING, sensor=name, **nobody)
+            scan = sequence.frame(settings, 0, 0).scan
+            down = np.array(sensor.beam_degrees)[scan.rows] < 0
+            self.assertGreater(down.sum(), 0.9 * len(down))
+            self.assertTrue((scan.instance_ids == 0).all())
+            self.assertLessEqual(set(scan.class_ids), {40, 48, 72})
+            azimuth = np.degrees(
+                np.arctan2(scan.points[:, 1], scan.points[:, 0])
+            )
+            # Flat ground fills the field from edge to edge.
+            self.assertGreater(azimuth.max(), sensor.left_degrees - 2)
+            self.assertLess(azimuth.min(), sensor.right_degrees + 2)
+
     def test_bad_arguments_are_refused(self):
         with self.assertRaisesRegex(ValueError, "negative; got -1"):
             sequence.frame(MOVING, 0, -1)

@@ -1,0 +1,124 @@
+"""Labels every 3-D point of your own scans (Ch. 3 §3; latency as Table 2).
+
+    python -m experiments.segment_scans --workdir=DIR --input=DIR --output=DIR
+
+`--input` is a scan (.bin, .pcd, .ply, .las, .laz, .npy), a folder of them or
+a .txt list. Each scan gets a SemanticKITTI .label file of the label map's
+`write` ids, with `--instances` instance ids too, and a picture with
+`--picture`. A file that cannot be read is reported, the others go on, and the
+exit code is 1.
+"""
+
+import os
+import pathlib
+import sys
+
+import numpy as np
+import tqdm
+from absl import flags
+
+from experiments import segmentation_run
+from squeeze_tf import config as config_lib
+from squeeze_tf import training
+from squeeze_tf.data import label_maps, point_clouds, scan_folders
+from squeeze_tf.geometry import spherical
+from squeeze_tf.segmentation import inference, metrics, pictures
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Of train_segmentation.")
+_INPUT = flags.DEFINE_string("input", None, "Scan, folder or .txt list.")
+_OUTPUT = flags.DEFINE_string("output", None, "Where to write.")
+_PICTURE = flags.DEFINE_bool("picture", False, "Draw range and labels.")
+_INSTANCES = flags.DEFINE_list("instances", [], "Classes to cluster.")
+_DROP_INVALID = flags.DEFINE_bool(
+    "drop_invalid", False, "Label scans with NaN points, without those points."
+)
+_INTENSITY_SCALE = flags.DEFINE_float(
+    "intensity_scale", None, "Factor to the intensities of training."
+)
+
+
+def segment(
+    segmenter: inference.Segmenter,
+    path: pathlib.Path,
+    output: pathlib.Path,
+    label_map: label_maps.LabelMap,
+) -> dict[str, float]:
+    """Labels one file and returns its latencies in milliseconds."""
+    scan = point_clouds.read(
+        path,
+        drop_invalid=_DROP_INVALID.value,
+        intensity_scale=_INTENSITY_SCALE.value,
+    )
+    found = segmenter(scan)
+    instance_ids = None
+    if _INSTANCES.value:
+        wanted = [label_map.names.index(name) for name in _INSTANCES.value]
+        instance_ids = metrics.instances(scan.points, found.class_ids, wanted)
+    point_clouds.write_labels(
+        output / f"{path.stem}.label",
+        label_maps.to_raw(label_map, found.class_ids),
+        instance_ids,
+    )
+    if _PICTURE.value:
+        rows = {
+            "range": pictures.depth(found.grid),
+            "prediction": pictures.labels(
+                found.grid, found.grid_ids, label_map.colors
+            ),
+        }
+        pictures.write(output / f"{path.stem}.png", pictures.stack(rows))
+    return found.milliseconds
+
+
+def main(_: list[str]) -> None:
+    """Labels all scans, reports latencies, lists the bad files."""
+    workdir, output = pathlib.Path(_WORKDIR.value), pathlib.Path(_OUTPUT.value)
+    output.mkdir(parents=True, exist_ok=True)
+    if not os.access(output, os.W_OK):
+        raise PermissionError(f"{output}: cannot write here")
+    config = config_lib.read(
+        segmentation_run.SegmentationConfig, workdir / segmentation_run.CONFIG
+    )
+    label_map = label_maps.load(workdir / segmentation_run.LABEL_MAP)
+    for name in _INSTANCES.value:
+        if name not in label_map.names:
+            raise ValueError(
+                f"--instances={name}: the classes are {label_map.names}"
+            )
+    projection = config_lib.read(
+        spherical.Projection, workdir / segmentation_run.PROJECTION
+    )
+    paths = _paths(pathlib.Path(_INPUT.value))
+    segmenter = inference.Segmenter(
+        training.load_model(workdir), projection, config.ignored_ids
+    )
+    times, bad = [], []
+    for path in tqdm.tqdm(paths, "segment"):
+        try:
+            times.append(segment(segmenter, path, output, label_map))
+        except (ValueError, OSError) as error:
+            bad.append(f"{path}: {error}")
+    for part in times[0] if times else ():
+        values = np.array([t[part] for t in times])
+        print(f"{part:16}{values.mean():8.1f} ms  +/- {values.std():.1f}")
+    print(f"{len(times)} of {len(paths)} scans; labels lie in {output.resolve()}")
+    if bad:
+        sys.exit("\n".join(["not labelled:", *bad]))
+
+
+def _paths(given: pathlib.Path) -> list[pathlib.Path]:
+    """Scans of a file, folder or list."""
+    if given.suffix == ".txt":
+        found = scan_folders.read_list(given)
+    elif given.is_dir():
+        found = scan_folders.find(given, "plain")
+    elif given.exists():
+        return [given]
+    else:
+        raise FileNotFoundError(f"{given}: no such scan, folder or list")
+    return [sample.scan_path for sample in found]
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["workdir", "input", "output"])
+    segmentation_run.run(main)

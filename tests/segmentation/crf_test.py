@@ -1,0 +1,149 @@
+"""RecurrentCRF against mean-field iterations written from the equations."""
+
+import contextlib
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from squeeze_tf.ops import custom_ops
+from squeeze_tf.segmentation import crf
+
+BOTH = (("stock", custom_ops.stock_ops_only), ("custom", contextlib.nullcontext))
+FORMS = tuple(
+    (f"{form}_{name}", form, ops) for form in crf.FORMS for name, ops in BOTH
+)
+
+
+def softmax(x):
+    x = np.exp(x - x.max(axis=-1, keepdims=True))
+    return x / x.sum(axis=-1, keepdims=True)
+
+
+def mean_field(scores, features, mask, form, theta, angular, bilateral):
+    """Three iterations on one map, neighbour by neighbour (Eq. 3, Fig. 5)."""
+    height, width, classes = scores.shape
+    released = form == "released"
+    sign = 1 if released else -1
+    potts = sign * (1 - np.eye(classes))
+    x = scores
+    for _ in range(3):
+        q = softmax(x)
+        a, b = np.zeros_like(q), np.zeros_like(q)
+        for i in np.ndindex(height, width):
+            near, like = np.zeros(classes), np.zeros(classes)
+            for dy, dx in np.ndindex(3, 5):
+                j = (i[0] + dy - 1, i[1] + dx - 2)
+                if i == j or not (0 <= j[0] < height and 0 <= j[1] < width):
+                    continue
+                squared = (dy - 1) ** 2 + (dx - 2) ** 2
+                exponent = -squared / 2
+                if released:
+                    exponent = np.floor(exponent)
+                a[i] += np.exp(exponent / angular**2) * q[j]
+                g = np.exp(exponent / bilateral**2)
+                near += g * q[j]
+                if mask[i] and mask[j]:
+                    gap = np.sum((features[i] - features[j]) ** 2)
+                    w = np.exp(-gap / (2 * theta**2))
+                    like += w * (1 if released else g) * q[j]
+            b[i] = like * near if released else like
+        x = q + a @ (0.02 * potts) + b @ (0.1 * potts)
+    return x
+
+
+class RecurrentCRFTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.named_parameters(*FORMS)
+    def test_equals_mean_field_iterations(self, form, ops):
+        random = np.random.default_rng(0)
+        scores = random.normal(size=(4, 7, 3))
+        features = random.normal(size=(4, 7, 5))
+        mask = random.random((4, 7)) < 0.8
+        layer = crf.RecurrentCRF(
+            form=form,
+            angular_theta=0.9,
+            bilateral_angular_theta=1.2,
+            bilateral_theta=0.8,
+        )
+        with ops():
+            got = layer(
+                [
+                    tf.constant(scores[None], tf.float32),
+                    tf.constant(features[None], tf.float32),
+                    tf.constant(mask[None, ..., None], tf.float32),
+                ]
+            )
+        want = mean_field(
+            scores, features[..., :3], mask, form, 0.8, 0.9, 1.2
+        )
+        np.testing.assert_allclose(got[0], want, atol=1e-5)
+
+    def test_zero_compatibility_leaves_the_softmax(self):
+        layer = crf.RecurrentCRF(
+            num_iterations=1,
+            angular_compatibility=0.0,
+            bilateral_compatibility=0.0,
+        )
+        scores = tf.random.stateless_normal((1, 4, 6, 3), [0, 0])
+        got = layer([scores, tf.zeros((1, 4, 6, 3)), tf.ones((1, 4, 6, 1))])
+        self.assertAllClose(got, tf.nn.softmax(scores))
+
+    def test_thesis_form_pulls_an_outlier_to_its_neighbours(self):
+        # One cell mildly prefers class 1 on a surface of class 0.
+        scores = np.zeros((1, 5, 9, 2), np.float32)
+        scores[..., 0] = 2.0
+        scores[0, 2, 4] = [0.0, 0.2]
+        layer = crf.RecurrentCRF(bilateral_compatibility=0.5)
+        refined = layer([scores, np.zeros((1, 5, 9, 3)), np.ones((1, 5, 9, 1))])
+        self.assertGreater(refined[0, 2, 4, 0], refined[0, 2, 4, 1])
+
+    def test_is_rebuilt_from_its_config(self):
+        layer = crf.RecurrentCRF(
+            angular_theta=(0.9, 0.6),
+            bilateral_theta=(0.01, 0.02),
+            num_iterations=2,
+            size=(5, 3),
+            form="released",
+            bilateral_compatibility=0.3,
+        )
+        again = crf.RecurrentCRF.from_config(layer.get_config())
+        self.assertEqual(again.get_config(), layer.get_config())
+        inputs = [
+            tf.random.stateless_normal((1, 6, 6, 2), [1, 2]),
+            tf.random.stateless_normal((1, 6, 6, 3), [1, 3]),
+            tf.ones((1, 6, 6, 1)),
+        ]
+        self.assertAllEqual(layer(inputs), again(inputs))
+
+    def test_trains_under_xla_with_stock_operators(self):
+        with custom_ops.stock_ops_only():
+            scores = tf.keras.Input((4, 6, 3))
+            x = crf.RecurrentCRF()(
+                [scores, scores, tf.keras.layers.Lambda(tf.ones_like)(scores)]
+            )
+            model = tf.keras.Model(scores, x)
+            model.compile("sgd", "mse", jit_compile=True)
+            history = model.fit(
+                np.random.default_rng(0).normal(size=(2, 4, 6, 3)),
+                np.zeros((2, 4, 6, 3)),
+                epochs=2,
+                verbose=0,
+            )
+        self.assertLess(*history.history["loss"][::-1])
+
+    def test_bad_arguments_are_refused(self):
+        for arguments in (
+            {"form": "other"},
+            {"size": (2, 5)},
+            {"num_iterations": 0},
+        ):
+            with self.assertRaises(ValueError):
+                crf.RecurrentCRF(**arguments)
+        layer = crf.RecurrentCRF(angular_theta=(1.0, 2.0, 3.0))
+        with self.assertRaisesRegex(ValueError, "angular_theta must hold"):
+            layer([tf.ones((1, 3, 5, 2))] * 2 + [tf.ones((1, 3, 5, 1))])
+
+
+
+if __name__ == "__main__":
+    absltest.main()
