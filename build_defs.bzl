@@ -56,7 +56,7 @@ def python_tests(deps = [], always_run = [], size = "medium"):
     native.py_library(
         name = "shared",
         testonly = True,
-        srcs = native.glob(["*.py"], exclude = ["*_test.py", "conftest.py"]),
+        srcs = native.glob(["*.py"]),
         data = native.glob(["**"], exclude = _NOT_DATA),
         srcs_version = "PY3",
         visibility = ["//tests:__subpackages__"],

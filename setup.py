@@ -1,4 +1,4 @@
-"""Builds the C++ operator library beside the package; the rest is in pyproject."""
+"""Builds the C++ operators beside the package; pyproject has the rest."""
 
 import importlib.util
 import os

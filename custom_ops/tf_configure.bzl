@@ -16,7 +16,7 @@ package(default_visibility = ["//visibility:public"])
 
 cc_library(
     name = "headers",
-    hdrs = glob(["include/**"]),
+    hdrs = glob(["include/**/*"], exclude = ["include/**/*.so"]),
     includes = ["include"],
 )
 

@@ -155,6 +155,15 @@ def save_architecture(model: keras.Model, workdir: str | os.PathLike) -> None:
     os.replace(scratch, path)
 
 
+def save_model(model: keras.Model, workdir: str | os.PathLike) -> None:
+    """Writes architecture and weights, as if fit() had trained them."""
+    save_architecture(model, workdir)
+    checkpoint = tf.train.Checkpoint(model=model)
+    tf.train.CheckpointManager(
+        checkpoint, str(pathlib.Path(workdir) / CHECKPOINTS), max_to_keep=1
+    ).save()
+
+
 def load_model(workdir: str | os.PathLike) -> keras.Model:
     """The trained, uncompiled model of a workdir of fit().
 

@@ -13,7 +13,7 @@ from squeeze_tf import config as config_lib
 from squeeze_tf.data import label_maps, lidar_grids, scan_folders, synthetic
 from squeeze_tf.geometry import spherical
 from squeeze_tf.segmentation import augmentation as augmentation_lib
-from squeeze_tf.segmentation import inference, loss
+from squeeze_tf.segmentation import inference, loss, object_bank
 
 _SHUFFLE_BUFFER = 2048  # indices of scans, not scans
 
@@ -172,6 +172,8 @@ def training_batches(
     seed: int,
     epoch: int,
     ignored_ids: Sequence[int] = (),
+    bank: object_bank.ObjectBank | None = None,
+    num_objects: int = 0,
 ) -> tf.data.Dataset:
     """One shuffled, augmented epoch; the same for equal arguments.
 
@@ -182,6 +184,8 @@ def training_batches(
       seed: of the run.
       epoch: from 0.
       ignored_ids: classes that carry no loss.
+      bank: objects to set down in the scans.
+      num_objects: largest number of them in a scan.
 
     Returns:
       Dataset of (`grid` [B, H, W, 5], labels [B, H, W] int32, IGNORED where
@@ -198,6 +202,8 @@ def training_batches(
         other: dict[str, tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor]:
         key = tf.stack([tf.constant(seed, tf.int64), epoch * 1_000_000 + index])
+        if bank is not None and num_objects:
+            sample = _with_objects(sample, bank, key, num_objects)
         return _encode(
             augmentation_lib.augment(sample, other, key, augmentation),
             ignored_ids,
@@ -236,6 +242,33 @@ def class_weights(frequencies: np.ndarray) -> np.ndarray:
     weights = np.zeros_like(frequencies)
     weights[present] = frequencies[present] ** -0.5
     return weights / np.sum(weights * frequencies)
+
+
+def _with_objects(
+    sample: dict[str, tf.Tensor],
+    bank: object_bank.ObjectBank,
+    key: tf.Tensor,
+    most: int,
+) -> dict[str, tf.Tensor]:
+    """object_bank.paste() on tensors."""
+
+    def paste(
+        grid: np.ndarray, label_ids: np.ndarray, key: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return object_bank.paste(bank, grid, label_ids, key.tolist(), most)
+
+    grid, label_ids = tf.numpy_function(
+        paste,
+        [sample["grid"], sample["label_ids"], key],
+        [tf.float32, tf.int32],
+        stateful=False,
+    )
+    grid = tf.ensure_shape(grid, sample["grid"].shape)
+    return {
+        "grid": grid,
+        "mask": grid[..., 4] > 0,
+        "label_ids": tf.ensure_shape(label_ids, sample["label_ids"].shape),
+    }
 
 
 def _encode(

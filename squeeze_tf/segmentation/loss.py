@@ -7,6 +7,7 @@ import tensorflow as tf
 keras = tf.keras
 
 IGNORED = -1  # label of cells without a return; they carry no loss
+_SMALLEST_REST = 1e-12  # of 1 - p_t; float32 resolves 6e-8 next to 1
 
 
 @keras.utils.register_keras_serializable("squeeze_tf")
@@ -53,7 +54,9 @@ class FocalLoss(keras.losses.Loss):
         weights = tf.reduce_sum(one_hot * self.class_weights, axis=-1)
         loss = -weights * log_p
         if self.gamma:
-            loss *= (-tf.math.expm1(log_p)) ** self.gamma
+            # Above 0, for there the slope of a power below 1 is infinite.
+            rest = tf.maximum(-tf.math.expm1(log_p), _SMALLEST_REST)
+            loss *= rest**self.gamma
         return self.scale * tf.reduce_sum(loss) / _mean_count(valid)
 
     def get_config(self) -> dict:

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from squeeze_tf.geometry import calibration
+from squeeze_tf.geometry import calibration, spherical
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +64,12 @@ def _even(top: float, bottom: float, count: int) -> tuple[float, ...]:
     return tuple(float(b) for b in np.linspace(top, bottom, count))
 
 
-# HDL-64E S2 manual (Velodyne 63-HDL64ES2): 32 upper lasers 1/3 degree apart
-# from +2 to -8.33, 32 lower lasers 1/2 degree apart from -8.83 to -24.33.
-_HDL64E_BEAMS = _even(2, 2 - 31 / 3, 32) + _even(-8.83, -24.33, 32)
+# The rows of the presets that project real scans, so that simulated and real
+# returns of one laser meet in one row.
+_HDL64E_BEAMS, _HDL32E_BEAMS, _VLP16_BEAMS = (
+    spherical.PROJECTIONS[name].beam_degrees
+    for name in ("hdl64e_front", "hdl32e", "vlp16")
+)
 
 LIDARS = {
     # 64 x 512 cells over the front 90 degrees, Ch. 3 §3.1.
@@ -74,17 +77,15 @@ LIDARS = {
         "hdl64e_front", _HDL64E_BEAMS, 45.0, -45.0, 512
     ),
     "hdl64e": LidarSensor("hdl64e", _HDL64E_BEAMS, 180.0, -180.0, 2048),
-    # HDL-32E manual: 32 lasers 1.33 degrees apart, +10.67 to -30.67; 70 m.
+    # Ranges: the HDL-32E's and the VLP-16's manual.
     "hdl32e": LidarSensor(
-        "hdl32e", _even(32 / 3, -92 / 3, 32), 180.0, -180.0, 1024,
-        max_range=70.0,
+        "hdl32e", _HDL32E_BEAMS, 180.0, -180.0, 1024, max_range=70.0
     ),
-    # VLP-16 manual: 16 lasers 2 degrees apart, +15 to -15; 100 m.
     "vlp16": LidarSensor(
-        "vlp16", _even(15, -15, 16), 180.0, -180.0, 1024, max_range=100.0
+        "vlp16", _VLP16_BEAMS, 180.0, -180.0, 1024, max_range=100.0
     ),
     "tiny": LidarSensor("tiny", _even(2, -24.33, 24), 45.0, -45.0, 96),
-}  # fmt: skip
+}
 
 # KITTI 2011_09_26, calib_cam_to_cam.txt, P_rect_02 and S_rect_02.
 KITTI_CAMERA = Camera(1242, 375, 721.5377, 609.5593, 172.854)

@@ -64,7 +64,7 @@ def loop(probabilities, features, mask, angular_kernel, bilateral_kernel, theta)
     return angular, bilateral
 
 
-class CrfMessageTest(tf.test.TestCase, parameterized.TestCase):
+class CrfMessageTest(parameterized.TestCase):
     @parameterized.named_parameters(*CASES)
     def test_equals_the_equations(self, ops, shape, size):
         inputs, settings = example(shape, size)

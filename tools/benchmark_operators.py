@@ -1,0 +1,154 @@
+"""Times the operators against their best alternatives, both in one run.
+
+    python -m tools.benchmark_operators [--threads=1] [--rounds=40]
+
+Runs are interleaved and the 10th percentile of each is compared, so that
+other work on the machine moves both sides alike. Goals, where stated, are
+this project's.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from squeeze_tf.ops import crf as crf_ops
+from squeeze_tf.ops import custom_ops
+from squeeze_tf.segmentation import crf, models
+from squeeze_tf.simulation import config as simulation_config
+from squeeze_tf.simulation import sequence
+
+_THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow's operators.")
+_ROUNDS = flags.DEFINE_integer("rounds", 40, "Measurements of each side.")
+_CHAIN = 8  # messages in one call, so that the call itself hardly counts
+
+
+def percentile(sides: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """10th percentile of interleaved runs of each side, in milliseconds."""
+    times = {name: [] for name in sides}
+    for run in sides.values():
+        run()
+    for _ in range(_ROUNDS.value):
+        for name, run in sides.items():
+            start = time.perf_counter()
+            run()
+            times[name].append(1e3 * (time.perf_counter() - start))
+    return {name: float(np.percentile(t, 10)) for name, t in times.items()}
+
+
+def report(title: str, times: dict[str, float], ours: str) -> None:
+    """Prints every side and its ratio to ours."""
+    print(f"\n{title}")
+    for name, value in times.items():
+        print(f"  {name:44}{value:9.3f} ms{value / times[ours]:8.2f} x")
+
+
+def messages() -> None:
+    """crf_message on 64 x 512, 4 classes, 3 x 5, batch 1."""
+    random = np.random.default_rng(0)
+    q = tf.constant(random.random((1, 64, 512, 4)), tf.float32)
+    features = tf.constant(random.normal(size=(1, 64, 512, 3)), tf.float32)
+    mask = tf.constant(random.random((1, 64, 512)) < 0.87)
+    kernel = crf_ops.angular_gaussian((3, 5), crf.KITTI_ANGULAR_THETA)
+
+    def forward(q: tf.Tensor) -> tf.Tensor:
+        for _ in range(_CHAIN):
+            angular, bilateral = crf_ops.crf_message(
+                q,
+                features,
+                mask,
+                angular_kernel=kernel,
+                bilateral_kernel=kernel,
+                theta=crf.KITTI_BILATERAL_THETA,
+            )
+            q = 0.1 * (angular + bilateral)
+        return q
+
+    def backward(q: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(q)
+            value = tf.reduce_sum(forward(q))
+        return tape.gradient(value, q)
+
+    layer = crf.RecurrentCRF()
+
+    def refine(q: tf.Tensor) -> tf.Tensor:
+        return layer([q, features, tf.cast(mask, tf.float32)[..., tf.newaxis]])
+
+    def refine_backward(q: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(q)
+            value = tf.reduce_sum(refine(q) ** 2)
+        return tape.gradient(value, q)
+
+    for title, function in (
+        (f"{_CHAIN} messages, forward", forward),
+        (f"{_CHAIN} messages, forward and backward", backward),
+        ("RecurrentCRF, 3 iterations, forward", refine),
+        ("RecurrentCRF, 3 iterations, forward and backward", refine_backward),
+    ):
+        sides = {"crf_message": _call(tf.function(function), q)}
+        with custom_ops.stock_ops_only():
+            sides["stock twin, tf.function"] = _call(tf.function(function), q)
+            sides["stock twin, XLA (best native)"] = _call(
+                tf.function(function, jit_compile=True), q
+            )
+        report(title, percentile(sides), "crf_message")
+
+
+def networks() -> None:
+    """SqueezeSegV2 forward at batch 1, with and without the CRF."""
+    grid = tf.constant(
+        np.random.default_rng(0).random((1, 64, 512, 5)), tf.float32
+    )
+    sides = {}
+    for name, layer in (
+        ("without CRF (plain Keras graph)", None),
+        ("with CRF", crf.RecurrentCRF()),
+    ):
+        model = models.squeezeseg_v2(crf=layer)
+        run = tf.function(lambda x, model=model: model(x, training=False))
+        sides[name] = _call(run, grid)
+    report(
+        "SqueezeSegV2 forward; goal: with CRF at most 1.15 x without",
+        percentile(sides),
+        "without CRF (plain Keras graph)",
+    )
+
+
+def simulator() -> None:
+    """Labelled 64 x 512 scans per second of one process, camera off."""
+    config = simulation_config.CONFIGS["street_front"]
+    num_scans = 20
+    start, cpu = time.perf_counter(), time.process_time()
+    for index in range(num_scans):
+        sequence.frame(config, 0, index, False)
+    wall = time.perf_counter() - start
+    cpu = time.process_time() - cpu
+    print(
+        f"\nSimulator: {num_scans / wall:.1f} scans per second, "
+        f"{num_scans / cpu:.1f} per second of processor; goal 20"
+    )
+
+
+def _call(function: Callable, x: tf.Tensor) -> Callable[[], object]:
+    function = function.get_concrete_function(tf.TensorSpec(x.shape, x.dtype))
+    return lambda: function(x)
+
+
+def main(_: list[str]) -> None:
+    """Runs all."""
+    tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
+    tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{_THREADS.value} thread(s), load average {load}")
+    messages()
+    networks()
+    simulator()
+
+
+if __name__ == "__main__":
+    app.run(main)

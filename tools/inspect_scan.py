@@ -1,0 +1,33 @@
+"""Proposes how to project the scans of an unknown LiDAR, from one scan.
+
+    python -m tools.inspect_scan --scan=FILE [--write=sensor.json]
+
+Prints rows, field of view and columns, and how many points collide and how
+many cells stay empty under the proposal and under every preset. Give the
+written file to train_segmentation as --set=projection=sensor.json.
+"""
+
+from absl import flags
+
+from experiments import segmentation_run
+from squeeze_tf import config as config_lib
+from squeeze_tf.data import point_clouds
+from squeeze_tf.geometry import sensor_inspection
+
+_SCAN = flags.DEFINE_string("scan", None, "Any format of segment_scans.")
+_WRITE = flags.DEFINE_string("write", None, "Where to write the proposal.")
+
+
+def main(_: list[str]) -> None:
+    """Inspects the scan."""
+    scan = point_clouds.read(_SCAN.value, drop_invalid=True)
+    found = sensor_inspection.inspect(scan.points, scan.rings)
+    print(sensor_inspection.format_report(found))
+    if _WRITE.value:
+        config_lib.write(found.projection, _WRITE.value)
+        print(f"written to {_WRITE.value}")
+
+
+if __name__ == "__main__":
+    flags.mark_flag_as_required("scan")
+    segmentation_run.run(main)
