@@ -69,7 +69,9 @@ def main(_: list[str]) -> None:
     print("\n== export")
     exports = workdir / "exports"
     shutil.rmtree(exports, ignore_errors=True)
-    export_model.run(run, exports, formats=["saved_model", "float32", "float16"])
+    export_model.run(
+        run, exports, formats=["saved_model", "float32", "float16"]
+    )
 
     here = workdir.resolve()
     print(

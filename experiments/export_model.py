@@ -50,7 +50,9 @@ def run(
         for sample in itertools.islice(samples.as_numpy_iterator(), num_scans)
     ]
     reports, refused = [], []
-    print(f"{'format':14}{'largest difference':>20}{'labels equal':>15}{'MB':>8}")
+    print(
+        f"{'format':14}{'largest difference':>20}{'labels equal':>15}{'MB':>8}"
+    )
     for kind in formats:
         path = folder / kind
         if kind == "saved_model":

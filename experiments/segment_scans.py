@@ -101,7 +101,9 @@ def main(_: list[str]) -> None:
     for part in times[0] if times else ():
         values = np.array([t[part] for t in times])
         print(f"{part:16}{values.mean():8.1f} ms  +/- {values.std():.1f}")
-    print(f"{len(times)} of {len(paths)} scans; labels lie in {output.resolve()}")
+    print(
+        f"{len(times)} of {len(paths)} scans; labels lie in {output.resolve()}"
+    )
     if bad:
         sys.exit("\n".join(["not labelled:", *bad]))
 

@@ -16,7 +16,11 @@ from squeeze_tf.segmentation import augmentation, crf, inputs, loss, models
 from squeeze_tf.segmentation import config as segmentation_config
 
 SegmentationConfig = segmentation_config.SegmentationConfig
-CONFIG, LABEL_MAP, PROJECTION = "config.json", "label_map.yaml", "projection.json"
+CONFIG, LABEL_MAP, PROJECTION = (
+    "config.json",
+    "label_map.yaml",
+    "projection.json",
+)
 STRATEGIES = {
     "none": tf.distribute.get_strategy,
     "mirrored": tf.distribute.MirroredStrategy,

@@ -140,7 +140,9 @@ def check(parity: Parity, min_agreement: float | None = None) -> None:
     Raises:
       ValueError: the labels agree in fewer cells than the bound.
     """
-    bound = MIN_AGREEMENT[parity.kind] if min_agreement is None else min_agreement
+    bound = (
+        MIN_AGREEMENT[parity.kind] if min_agreement is None else min_agreement
+    )
     if parity.agreement < bound:
         raise ValueError(
             f"{parity.path}: labels agree with the live model in "

@@ -42,6 +42,28 @@ template <typename T>
 void CrfMessageRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
                     int64_t image, int begin, int end);
 
+// Compatibility of the labels, [C, C] each.
+template <typename T>
+struct CrfMatrices {
+  const T* angular = nullptr;
+  const T* bilateral = nullptr;
+};
+
+// A whole mean-field iteration, rows [begin, end) of one image. Reads scores
+// from `angular_input` and writes refined scores to `angular`.
+template <typename T>
+void CrfIterationRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
+                      const CrfMatrices<T>& matrices, int64_t image, int begin,
+                      int end);
+
+// Its gradient. Reads scores from `angular_input` and the gradient of the
+// refined scores from `bilateral_input`, writes the gradient of the scores to
+// `angular` and adds that of both matrices to `grad_matrices` [2, C, C].
+template <typename T>
+void CrfIterationGradRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
+                          const CrfMatrices<T>& matrices, int64_t image,
+                          int begin, int end, T* grad_matrices);
+
 // Gradient of the bilateral message with respect to the features, rows
 // [begin, end) of one image. `probabilities` and `gradient` are [B, H, W, C].
 template <typename T>

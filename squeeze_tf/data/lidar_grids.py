@@ -3,6 +3,7 @@
 import os
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ import tqdm
 # release (Ch. 3 §3.1 and its code).
 NUM_CHANNELS = 6
 SUFFIXES = (".npy", ".npz")
+# What NumPy raises for files that hold something else, or only a part.
+_NO_ARRAY = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
@@ -32,9 +35,11 @@ def read(path: str | os.PathLike) -> np.ndarray:
     path = pathlib.Path(path)
     try:
         grid = np.load(path, allow_pickle=False)
-        if path.suffix == ".npz":
-            grid = grid["grid"]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(grid, np.lib.npyio.NpzFile):
+            with grid as arrays:
+                grid = arrays["grid"]
+        grid = np.asarray(grid, np.float32)
+    except _NO_ARRAY as error:
         raise ValueError(
             f"{path}: expected an array [H, W, 6] (in a .npz under the name "
             f"'grid'); got {error}"
@@ -44,7 +49,6 @@ def read(path: str | os.PathLike) -> np.ndarray:
             f"{path}: expected [H, W, 6] (x, y, z, intensity, range, label); "
             f"got {grid.shape}"
         )
-    grid = np.asarray(grid, np.float32)
     num_bad = int((~np.isfinite(grid)).any(axis=-1).sum())
     if num_bad:
         raise ValueError(f"{path}: {num_bad} cells are NaN or infinite")

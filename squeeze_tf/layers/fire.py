@@ -97,9 +97,7 @@ def fire(
     Returns:
       [B, H, W, 2 * expand] float.
     """
-    x = convolution(
-        x, squeeze, 1, name=f"{name}_squeeze1x1", settings=settings
-    )
+    x = convolution(x, squeeze, 1, name=f"{name}_squeeze1x1", settings=settings)
     return _expand(x, expand, name=name, settings=settings)
 
 
@@ -126,9 +124,7 @@ def fire_deconv(
     Returns:
       [B, H, 2 * W, 2 * expand] float.
     """
-    x = convolution(
-        x, squeeze, 1, name=f"{name}_squeeze1x1", settings=settings
-    )
+    x = convolution(x, squeeze, 1, name=f"{name}_squeeze1x1", settings=settings)
     x = keras.layers.Conv2DTranspose(
         squeeze,
         (1, 4),

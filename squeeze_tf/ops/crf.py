@@ -43,38 +43,68 @@ def crf_message(
     Raises:
       ValueError: shapes of the kernels or of theta do not fit.
     """
-    angular_kernel = np.asarray(angular_kernel, np.float32)
-    bilateral_kernel = np.asarray(bilateral_kernel, np.float32)
-    theta = np.asarray(theta, np.float32)
-    if (
-        angular_kernel.ndim != 3
-        or angular_kernel.shape != bilateral_kernel.shape
-        or angular_kernel.shape[2:] != theta.shape
-        or angular_kernel.shape[0] % 2 == 0
-        or angular_kernel.shape[1] % 2 == 0
-    ):
-        raise ValueError(
-            "kernels must be [h, w, C] with odd h and w, and theta [C]; got "
-            f"{angular_kernel.shape}, {bilateral_kernel.shape}, {theta.shape}"
-        )
+    kernels = _kernels(angular_kernel, bilateral_kernel, theta)
     library = custom_ops.active_library()
     if library is None:
-        return _stock(
-            probabilities,
-            features,
-            mask,
-            angular_kernel,
-            bilateral_kernel,
-            theta,
-        )
+        return _stock(probabilities, features, mask, *kernels)
     return library.squeeze_tf_crf_message(
         probabilities=probabilities,
         features=features,
         mask=mask,
-        size=angular_kernel.shape[:2],
-        angular_kernel=angular_kernel.ravel().tolist(),
-        bilateral_kernel=bilateral_kernel.ravel().tolist(),
-        theta=theta.tolist(),
+        **_attributes(*kernels),
+    )
+
+
+def crf_iteration(
+    scores: tf.Tensor,
+    features: tf.Tensor,
+    mask: tf.Tensor,
+    angular_matrix: tf.Tensor,
+    bilateral_matrix: tf.Tensor,
+    *,
+    angular_kernel: np.ndarray,
+    bilateral_kernel: np.ndarray,
+    theta: Sequence[float],
+) -> tf.Tensor:
+    """One mean-field iteration: softmax, messages, compatibility, sum.
+
+    Source: Ch. 3 §3.3, Fig. 5. With a, b the messages of q = softmax(scores):
+      refined = q + a angular_matrix + b bilateral_matrix
+    Gradients flow to all but `mask`.
+
+    Args:
+      scores: [B, H, W, C] float.
+      features: [B, H, W, F], as in crf_message().
+      mask: [B, H, W] bool.
+      angular_matrix: [C, C].
+      bilateral_matrix: [C, C].
+      angular_kernel: [h, w, C].
+      bilateral_kernel: [h, w, C].
+      theta: [C].
+
+    Returns:
+      [B, H, W, C].
+
+    Raises:
+      ValueError: as crf_message().
+    """
+    kernels = _kernels(angular_kernel, bilateral_kernel, theta)
+    library = custom_ops.active_library()
+    if library is None:
+        q = tf.nn.softmax(scores)
+        angular, bilateral = _stock(q, features, mask, *kernels)
+        return (
+            q
+            + tf.matmul(angular, angular_matrix)
+            + tf.matmul(bilateral, bilateral_matrix)
+        )
+    return library.squeeze_tf_crf_iteration(
+        scores=scores,
+        features=features,
+        mask=mask,
+        angular_matrix=angular_matrix,
+        bilateral_matrix=bilateral_matrix,
+        **_attributes(*kernels),
     )
 
 
@@ -104,6 +134,41 @@ def angular_gaussian(
     kernel = np.exp(exponent[..., None] / np.square(theta))
     kernel[height // 2, width // 2] = 0
     return kernel.astype(np.float32)
+
+
+def _kernels(
+    angular_kernel: np.ndarray,
+    bilateral_kernel: np.ndarray,
+    theta: Sequence[float],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The three as float32, checked."""
+    angular_kernel = np.asarray(angular_kernel, np.float32)
+    bilateral_kernel = np.asarray(bilateral_kernel, np.float32)
+    theta = np.asarray(theta, np.float32)
+    if (
+        angular_kernel.ndim != 3
+        or angular_kernel.shape != bilateral_kernel.shape
+        or angular_kernel.shape[2:] != theta.shape
+        or angular_kernel.shape[0] % 2 == 0
+        or angular_kernel.shape[1] % 2 == 0
+    ):
+        raise ValueError(
+            "kernels must be [h, w, C] with odd h and w, and theta [C]; got "
+            f"{angular_kernel.shape}, {bilateral_kernel.shape}, {theta.shape}"
+        )
+    return angular_kernel, bilateral_kernel, theta
+
+
+def _attributes(
+    angular_kernel: np.ndarray, bilateral_kernel: np.ndarray, theta: np.ndarray
+) -> dict[str, list]:
+    """The kernels as attributes of the operators."""
+    return {
+        "size": list(angular_kernel.shape[:2]),
+        "angular_kernel": angular_kernel.ravel().tolist(),
+        "bilateral_kernel": bilateral_kernel.ravel().tolist(),
+        "theta": theta.tolist(),
+    }
 
 
 def _stock(
@@ -151,28 +216,57 @@ def _stock(
 
 
 @tf.RegisterGradient("SqueezeTf>CrfMessage")
-def _gradient(
+def _message_gradient(
     op: tf.Operation, grad_angular: tf.Tensor, grad_bilateral: tf.Tensor
 ) -> list[tf.Tensor | None]:
     """Gathers, too: the adjoint is the message with every offset flipped."""
     library = custom_ops.library()
     q, features, mask = op.inputs
-    attributes = {
-        name: op.get_attr(name)
-        for name in ("size", "angular_kernel", "bilateral_kernel", "theta")
-    }
     grad_q = library.squeeze_tf_crf_message_grad(
         grad_angular=grad_angular,
         grad_bilateral=grad_bilateral,
         features=features,
         mask=mask,
-        **attributes,
+        **_own_attributes(op),
     )
-    grad_features = library.squeeze_tf_crf_message_feature_grad(
-        probabilities=q,
-        grad_bilateral=grad_bilateral,
+    return [grad_q, _feature_gradient(op, q, grad_bilateral), None]
+
+
+@tf.RegisterGradient("SqueezeTf>CrfIteration")
+def _iteration_gradient(
+    op: tf.Operation, grad_refined: tf.Tensor
+) -> list[tf.Tensor | None]:
+    """Recomputes the messages instead of keeping them."""
+    scores, features, mask, angular_matrix, bilateral_matrix = op.inputs
+    gradients = custom_ops.library().squeeze_tf_crf_iteration_grad(
+        scores=scores,
+        grad_refined=grad_refined,
         features=features,
         mask=mask,
-        **attributes,
+        angular_matrix=angular_matrix,
+        bilateral_matrix=bilateral_matrix,
+        **_own_attributes(op),
     )
-    return [grad_q, grad_features, None]
+    grad_bilateral = tf.matmul(grad_refined, bilateral_matrix, transpose_b=True)
+    grad_features = _feature_gradient(op, tf.nn.softmax(scores), grad_bilateral)
+    return [gradients[0], grad_features, None, gradients[1], gradients[2]]
+
+
+def _feature_gradient(
+    op: tf.Operation, q: tf.Tensor, grad_bilateral: tf.Tensor
+) -> tf.Tensor:
+    """A graph prunes it where nobody asks for it."""
+    return custom_ops.library().squeeze_tf_crf_message_feature_grad(
+        probabilities=q,
+        grad_bilateral=grad_bilateral,
+        features=op.inputs[1],
+        mask=op.inputs[2],
+        **_own_attributes(op),
+    )
+
+
+def _own_attributes(op: tf.Operation) -> dict[str, list]:
+    return {
+        name: op.get_attr(name)
+        for name in ("size", "angular_kernel", "bilateral_kernel", "theta")
+    }

@@ -60,9 +60,14 @@ def augment(
         other = _turn(other, seeds[1], settings)
     if settings.mix:
         for place, mixed in enumerate(
-            (swap_sector(sample, other, seeds[2]), swap_rows(sample, other, seeds[3]))
+            (
+                swap_sector(sample, other, seeds[2]),
+                swap_rows(sample, other, seeds[3]),
+            )
         ):
-            chosen = _chance(seeds[4], place * settings.mix / 2, settings.mix / 2)
+            chosen = _chance(
+                seeds[4], place * settings.mix / 2, settings.mix / 2
+            )
             sample = _select(chosen, mixed, sample)
     if settings.paste_ids:
         sample = paste(sample, other, settings.paste_ids)
@@ -109,8 +114,7 @@ def roll(sample: Sample, columns: tf.Tensor) -> Sample:
 def rescale(sample: Sample, factor: tf.Tensor) -> Sample:
     """Multiplies all distances (x, y, z, range) by `factor`."""
     return sample | {
-        "grid": sample["grid"]
-        * tf.stack([factor, factor, factor, 1.0, factor])
+        "grid": sample["grid"] * tf.stack([factor, factor, factor, 1.0, factor])
     }
 
 
@@ -171,7 +175,9 @@ def _take_range(
     first = tf.cast(tf.cast(extent, tf.float32) * draw[1], tf.int32)
     inside = (tf.range(extent) - first) % extent < size
     inside = inside[tf.newaxis] if axis == 1 else inside[:, tf.newaxis]
-    return _merge(tf.broadcast_to(inside, tf.shape(sample["mask"])), other, sample)
+    return _merge(
+        tf.broadcast_to(inside, tf.shape(sample["mask"])), other, sample
+    )
 
 
 def _chance(seed: tf.Tensor, low: float, width: float) -> tf.Tensor:

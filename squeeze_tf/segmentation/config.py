@@ -151,7 +151,12 @@ CONFIGS = {
     ),
     # Two steps on generated samples, for tests.
     "smoke": dataclasses.replace(
-        _SMALL, dataset="synthetic", label_map="kitti_grids", batch_size=2,
-        epochs=2, warmup_epochs=0, roll=False,
+        _SMALL,
+        dataset="synthetic",
+        label_map="kitti_grids",
+        batch_size=2,
+        epochs=2,
+        warmup_epochs=0,
+        roll=False,
     ),
 }

@@ -126,14 +126,19 @@ class RecurrentCRF(keras.layers.Layer):
         features = features[..., : self.num_features]
         mask = mask[..., 0] > 0
         for _ in range(self.num_iterations):
-            q = tf.nn.softmax(x)
-            angular, bilateral = self._messages(q, features, mask)
-            x = q + tf.matmul(
-                tf.concat([angular, bilateral], axis=-1),
-                tf.concat(
-                    [self._angular_matrix, self._bilateral_matrix], axis=0
-                ),
-            )
+            if self.form == "thesis":
+                x = crf_ops.crf_iteration(
+                    x,
+                    features,
+                    mask,
+                    tf.convert_to_tensor(self._angular_matrix),
+                    tf.convert_to_tensor(self._bilateral_matrix),
+                    angular_kernel=self._angular,
+                    bilateral_kernel=self._bilateral,
+                    theta=self._theta,
+                )
+            else:
+                x = self._released_iteration(x, features, mask)
         return x
 
     def get_config(self) -> dict:
@@ -153,27 +158,28 @@ class RecurrentCRF(keras.layers.Layer):
             )
         }
 
-    def _messages(
-        self, q: tf.Tensor, features: tf.Tensor, mask: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Angular and bilateral messages [B, H, W, C] in the chosen form."""
-        bilateral_kernel = self._bilateral
-        if self.form == "released":
-            bilateral_kernel = np.ones_like(self._bilateral)
-            bilateral_kernel[self.size[0] // 2, self.size[1] // 2] = 0
+    def _released_iteration(
+        self, x: tf.Tensor, features: tf.Tensor, mask: tf.Tensor
+    ) -> tf.Tensor:
+        """The bilateral message as a product of two sums."""
+        q = tf.nn.softmax(x)
+        everywhere = np.ones_like(self._bilateral)
+        everywhere[self.size[0] // 2, self.size[1] // 2] = 0
         angular, bilateral = crf_ops.crf_message(
             q,
             features,
             mask,
             angular_kernel=self._angular,
-            bilateral_kernel=bilateral_kernel,
+            bilateral_kernel=everywhere,
             theta=self._theta,
         )
-        if self.form == "released":
-            near = angular
-            if not np.array_equal(self._angular, self._bilateral):
-                near = tf.nn.depthwise_conv2d(
-                    q, self._bilateral[..., np.newaxis], [1, 1, 1, 1], "SAME"
-                )
-            bilateral *= near
-        return angular, bilateral
+        near = angular
+        if not np.array_equal(self._angular, self._bilateral):
+            near = tf.nn.depthwise_conv2d(
+                q, self._bilateral[..., np.newaxis], [1, 1, 1, 1], "SAME"
+            )
+        return (
+            q
+            + tf.matmul(angular, self._angular_matrix)
+            + tf.matmul(bilateral * near, self._bilateral_matrix)
+        )

@@ -13,34 +13,37 @@ from squeeze_tf import config as config_lib
 from squeeze_tf.data import label_maps, lidar_grids, scan_folders, synthetic
 from squeeze_tf.geometry import spherical
 from squeeze_tf.segmentation import augmentation as augmentation_lib
-from squeeze_tf.segmentation import inference, loss, object_bank
+from squeeze_tf.segmentation import inference, loss
 
 _SHUFFLE_BUFFER = 2048  # indices of scans, not scans
+_Loader = tuple[Callable[[int], np.ndarray], list[tuple[pathlib.Path, ...]]]
 
 
 def grids(
     folder: str,
     label_map: label_maps.LabelMap,
     projection: spherical.Projection | None = None,
-) -> tuple[Callable[[int], np.ndarray], list[pathlib.Path]]:
+) -> _Loader:
     """Projected scans on disk; `projection` is not needed.
 
     Returns:
-      load, paths: index to [H, W, 6] grid of class ids, and the files.
+      load, files: index to [H, W, 6] grid of class ids, and the files of
+      each sample, the scan first.
     """
     paths = lidar_grids.find(folder)
 
     def load(index: int) -> np.ndarray:
         grid = lidar_grids.read(paths[index])
+        raw_ids = grid[..., 5].astype(np.int32)
         try:
-            grid[..., 5] = label_maps.apply(
-                label_map, grid[..., 5].astype(np.int32)
-            )
+            if np.any(raw_ids != grid[..., 5]):
+                raise ValueError("expected whole label ids")
+            grid[..., 5] = label_maps.apply(label_map, raw_ids)
         except ValueError as error:
             raise ValueError(f"{paths[index]}: {error}") from error
         return grid
 
-    return load, paths
+    return load, [(path,) for path in paths]
 
 
 def scans(
@@ -48,7 +51,7 @@ def scans(
     label_map: label_maps.LabelMap,
     projection: spherical.Projection,
     layout: str,
-) -> tuple[Callable[[int], np.ndarray], list[pathlib.Path]]:
+) -> _Loader:
     """Labelled scans of a folder layout, projected as they are read.
 
     Args:
@@ -58,7 +61,7 @@ def scans(
       layout: as in data.scan_folders.
 
     Returns:
-      load, paths: index to [H, W, 6] grid of class ids, and the scan files.
+      load, files: as grids().
     """
     samples = scan_folders.find(folder, layout)
 
@@ -70,14 +73,17 @@ def scans(
             [projected.grid, labels[..., np.newaxis]], axis=-1
         ).astype(np.float32)
 
-    return load, [sample.scan_path for sample in samples]
+    return load, [
+        tuple(path for path in (s.scan_path, s.label_path) if path)
+        for s in samples
+    ]
 
 
 def synthetic_grids(
     folder: str,
     label_map: label_maps.LabelMap,
     projection: spherical.Projection | None = None,
-) -> tuple[Callable[[int], np.ndarray], list[pathlib.Path]]:
+) -> _Loader:
     """Generated scans for tests; `folder` seeds them. As grids()."""
     made = synthetic.lidar_grids(len(label_map.names), seed=folder)
     return lambda index: made[index], []
@@ -138,11 +144,13 @@ def samples(
       ValueError: `dataset` or `projection` is unknown.
     """
     if dataset not in DATASETS:
-        raise ValueError(f"dataset must be one of {sorted(DATASETS)}: {dataset}")
+        raise ValueError(
+            f"dataset must be one of {sorted(DATASETS)}: {dataset}"
+        )
     view = find_projection(projection)
-    load, paths = DATASETS[dataset](folder, label_map, view)
-    num_samples = len(paths) or synthetic.NUM_GRIDS
-    read = lidar_grids.dataset(load, num_samples)
+    load, files = DATASETS[dataset](folder, label_map, view)
+    load = _of_one_shape(load, files)
+    read = lidar_grids.dataset(load, len(files) or synthetic.NUM_GRIDS)
     if cache is None:
         return read
     if cache == "memory":
@@ -151,9 +159,10 @@ def samples(
         json.dumps(
             [
                 dataset,
+                str(folder),
                 repr(view),
                 [label_map.names, label_map.lookup.tolist()],
-                [[str(p), p.stat().st_mtime] for p in paths],
+                [[str(p), p.stat().st_mtime] for paths in files for p in paths],
             ]
         ).encode()
     ).hexdigest()[:16]
@@ -172,8 +181,6 @@ def training_batches(
     seed: int,
     epoch: int,
     ignored_ids: Sequence[int] = (),
-    bank: object_bank.ObjectBank | None = None,
-    num_objects: int = 0,
 ) -> tf.data.Dataset:
     """One shuffled, augmented epoch; the same for equal arguments.
 
@@ -184,8 +191,6 @@ def training_batches(
       seed: of the run.
       epoch: from 0.
       ignored_ids: classes that carry no loss.
-      bank: objects to set down in the scans.
-      num_objects: largest number of them in a scan.
 
     Returns:
       Dataset of (`grid` [B, H, W, 5], labels [B, H, W] int32, IGNORED where
@@ -202,8 +207,6 @@ def training_batches(
         other: dict[str, tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor]:
         key = tf.stack([tf.constant(seed, tf.int64), epoch * 1_000_000 + index])
-        if bank is not None and num_objects:
-            sample = _with_objects(sample, bank, key, num_objects)
         return _encode(
             augmentation_lib.augment(sample, other, key, augmentation),
             ignored_ids,
@@ -242,33 +245,6 @@ def class_weights(frequencies: np.ndarray) -> np.ndarray:
     weights = np.zeros_like(frequencies)
     weights[present] = frequencies[present] ** -0.5
     return weights / np.sum(weights * frequencies)
-
-
-def _with_objects(
-    sample: dict[str, tf.Tensor],
-    bank: object_bank.ObjectBank,
-    key: tf.Tensor,
-    most: int,
-) -> dict[str, tf.Tensor]:
-    """object_bank.paste() on tensors."""
-
-    def paste(
-        grid: np.ndarray, label_ids: np.ndarray, key: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return object_bank.paste(bank, grid, label_ids, key.tolist(), most)
-
-    grid, label_ids = tf.numpy_function(
-        paste,
-        [sample["grid"], sample["label_ids"], key],
-        [tf.float32, tf.int32],
-        stateful=False,
-    )
-    grid = tf.ensure_shape(grid, sample["grid"].shape)
-    return {
-        "grid": grid,
-        "mask": grid[..., 4] > 0,
-        "label_ids": tf.ensure_shape(label_ids, sample["label_ids"].shape),
-    }
 
 
 def _encode(

@@ -8,7 +8,10 @@ from absl.testing import absltest, parameterized
 
 from squeeze_tf.ops import crf, custom_ops
 
-BOTH = (("stock", custom_ops.stock_ops_only), ("custom", contextlib.nullcontext))
+BOTH = (
+    ("stock", custom_ops.stock_ops_only),
+    ("custom", contextlib.nullcontext),
+)
 SHAPES = (
     ("thesis", (2, 5, 9, 4), (3, 5)),
     ("many_classes", (1, 6, 20, 7), (3, 5)),
@@ -38,7 +41,14 @@ def example(shape, size, dtype=np.float64, seed=0):
     return inputs, settings
 
 
-def loop(probabilities, features, mask, angular_kernel, bilateral_kernel, theta):
+def matrices(classes, dtype=np.float64):
+    random = np.random.default_rng(2)
+    return random.normal(size=(2, classes, classes)).astype(dtype)
+
+
+def loop(
+    probabilities, features, mask, angular_kernel, bilateral_kernel, theta
+):
     """The equations of crf_message(), cell by cell."""
     batch, height, width, classes = probabilities.shape
     rows, columns = angular_kernel.shape[:2]
@@ -51,8 +61,8 @@ def loop(probabilities, features, mask, angular_kernel, bilateral_kernel, theta)
                 if not (0 <= j[1] < height and 0 <= j[2] < width):
                     continue
                 place = (dy + rows // 2, dx + columns // 2, c)
-                angular[b, y, x, c] += angular_kernel[place] * (
-                    probabilities[j][c]
+                angular[b, y, x, c] += (
+                    angular_kernel[place] * (probabilities[j][c])
                 )
                 if mask[b, y, x] and mask[j]:
                     gap = np.sum((features[b, y, x] - features[j]) ** 2)
@@ -120,6 +130,40 @@ class CrfMessageTest(parameterized.TestCase):
             np.testing.assert_allclose(
                 custom, stock, rtol=tolerance, atol=tolerance * 10
             )
+
+    @parameterized.named_parameters(*BOTH)
+    def test_iteration_equals_its_equation(self, ops):
+        for shape, size in (((2, 5, 9, 4), (3, 5)), ((1, 18, 40, 6), (3, 3))):
+            for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 2e-5)):
+                inputs, settings = example(shape, size, dtype)
+                scores = (5 * inputs.pop("probabilities") - 2).astype(dtype)
+                a, b = matrices(shape[3], dtype)
+                with ops():
+                    got = crf.crf_iteration(
+                        scores, *inputs.values(), a, b, **settings
+                    )
+                q = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+                angular, bilateral = loop(q, *inputs.values(), **settings)
+                want = q + angular @ a + bilateral @ b
+                np.testing.assert_allclose(got, want, rtol=0, atol=tolerance)
+
+    @parameterized.named_parameters(*BOTH)
+    def test_gradients_of_an_iteration_are_those_of_differences(self, ops):
+        inputs, settings = example((2, 19, 4, 3), (3, 5))  # two blocks of rows
+        pull = np.random.default_rng(1).normal(size=(2, 19, 4, 3))
+
+        def scalar(scores, features, a, b):
+            with ops():
+                refined = crf.crf_iteration(
+                    scores, features, inputs["mask"], a, b, **settings
+                )
+            return tf.reduce_sum(refined * pull)
+
+        given = [inputs["probabilities"], inputs["features"], *matrices(3)]
+        for got, want in zip(
+            *tf.test.compute_gradient(scalar, given, delta=1e-5)
+        ):
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-7)
 
     def test_weights_vanish_between_distant_features(self):
         # Halves 1e3 theta apart exchange no bilateral message.
@@ -206,9 +250,7 @@ class AngularGaussianTest(absltest.TestCase):
                     want = 0.0
                     if squared:
                         want = np.exp(exponents[squared] / theta**2)
-                    self.assertAlmostEqual(
-                        kernel[dy, dx, c], want, delta=1e-6
-                    )
+                    self.assertAlmostEqual(kernel[dy, dx, c], want, delta=1e-6)
 
 
 if __name__ == "__main__":

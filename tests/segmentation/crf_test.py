@@ -9,7 +9,10 @@ from absl.testing import absltest, parameterized
 from squeeze_tf.ops import custom_ops
 from squeeze_tf.segmentation import crf
 
-BOTH = (("stock", custom_ops.stock_ops_only), ("custom", contextlib.nullcontext))
+BOTH = (
+    ("stock", custom_ops.stock_ops_only),
+    ("custom", contextlib.nullcontext),
+)
 FORMS = tuple(
     (f"{form}_{name}", form, ops) for form in crf.FORMS for name, ops in BOTH
 )
@@ -73,9 +76,7 @@ class RecurrentCRFTest(parameterized.TestCase):
                     tf.constant(mask[None, ..., None], tf.float32),
                 ]
             )
-        want = mean_field(
-            scores, features[..., :3], mask, form, 0.8, 0.9, 1.2
-        )
+        want = mean_field(scores, features[..., :3], mask, form, 0.8, 0.9, 1.2)
         np.testing.assert_allclose(got[0], want, atol=1e-5)
 
     def test_zero_compatibility_leaves_the_softmax(self):
@@ -142,7 +143,6 @@ class RecurrentCRFTest(parameterized.TestCase):
         layer = crf.RecurrentCRF(angular_theta=(1.0, 2.0, 3.0))
         with self.assertRaisesRegex(ValueError, "angular_theta must hold"):
             layer([tf.ones((1, 3, 5, 2))] * 2 + [tf.ones((1, 3, 5, 1))])
-
 
 
 if __name__ == "__main__":

@@ -5,20 +5,11 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from squeeze_tf.segmentation import loss
+from tests import scripts
 
 keras = tf.keras
 
 WEIGHTS = (0.5, 1.0, 3.0)
-
-
-def setUpModule():
-    try:
-        tf.config.set_logical_device_configuration(
-            tf.config.list_physical_devices("CPU")[0],
-            [tf.config.LogicalDeviceConfiguration()] * 2,
-        )
-    except RuntimeError:  # another module of this process came first
-        pass
 
 
 def example(seed=0, batch=2):
@@ -137,40 +128,52 @@ class FocalLossTest(parameterized.TestCase):
             loss.FocalLoss(WEIGHTS, gamma=-1)
 
 
+def train_one_step(strategy):
+    """Loss and weights of a model after one batch whose halves differ."""
+    labels, scores = example(batch=4)
+    labels[2:, 1:] = loss.IGNORED
+    assert (labels[:2] >= 0).sum() != (labels[2:] >= 0).sum()
+    with strategy.scope():
+        grid = keras.Input((3, 4, 3))
+        layer = keras.layers.Conv2D(3, 1, kernel_initializer="ones")
+        model = keras.Model(grid, layer(grid))
+        model.compile(keras.optimizers.SGD(0.1), loss=loss.FocalLoss(WEIGHTS))
+    data = tf.data.Dataset.from_tensors((scores, labels))
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    history = model.fit(data.with_options(options), verbose=0)
+    ones = np.ones((3, 3), np.float32)
+    whole = equation(labels, scores @ ones, 2.0)
+    return whole, history.history["loss"][0], model.get_weights()
+
+
+def compare_replicas():
+    """Runs in a process of its own, since devices are split at the start."""
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
+    names = [d.name for d in tf.config.list_logical_devices("CPU")]
+    whole, value, weights = train_one_step(tf.distribute.get_strategy())
+    mirrored = tf.distribute.MirroredStrategy(names)
+    assert mirrored.num_replicas_in_sync == 2
+    _, split_value, split_weights = train_one_step(mirrored)
+    np.testing.assert_allclose(value, whole, rtol=1e-5)
+    np.testing.assert_allclose(split_value, whole, rtol=1e-5)
+    for one, other in zip(weights, split_weights):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
+
+
 class TwoReplicasTest(absltest.TestCase):
     def test_a_split_batch_gives_loss_and_gradient_of_the_whole(self):
-        labels, scores = example(batch=4)
-        labels[2:, 1:] = loss.IGNORED  # the halves hold unequal counts
-        self.assertNotEqual((labels[:2] >= 0).sum(), (labels[2:] >= 0).sum())
-
-        def trained(strategy):
-            with strategy.scope():
-                grid = keras.Input((3, 4, 3))
-                layer = keras.layers.Conv2D(3, 1, kernel_initializer="ones")
-                model = keras.Model(grid, layer(grid))
-                model.compile(
-                    keras.optimizers.SGD(0.1), loss=loss.FocalLoss(WEIGHTS)
-                )
-            data = tf.data.Dataset.from_tensors((scores, labels))
-            options = tf.data.Options()
-            options.experimental_distribute.auto_shard_policy = (
-                tf.data.experimental.AutoShardPolicy.DATA
-            )
-            history = model.fit(data.with_options(options), verbose=0)
-            return history.history["loss"][0], model.get_weights()
-
-        devices = tf.config.list_logical_devices("CPU")
-        if len(devices) < 2:
-            self.skipTest("TensorFlow started before this module was loaded")
-        value, weights = trained(tf.distribute.get_strategy())
-        ones = tf.ones((1, 1, 3, 3))
-        whole = equation(labels, tf.nn.conv2d(scores, ones, 1, "SAME").numpy(), 2)
-        np.testing.assert_allclose(value, whole, rtol=1e-5)
-        mirrored = tf.distribute.MirroredStrategy([d.name for d in devices[:2]])
-        other_value, other_weights = trained(mirrored)
-        np.testing.assert_allclose(other_value, value, rtol=1e-5)
-        for one, other in zip(weights, other_weights):
-            np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
+        done = scripts.python(
+            "-c",
+            "from tests.segmentation import loss_test;"
+            "loss_test.compare_replicas()",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 if __name__ == "__main__":

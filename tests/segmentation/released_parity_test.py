@@ -21,7 +21,10 @@ LOSSES = {
     "squeezeSeg": ((1 / 15, 1, 10, 10), 0.0),
     "squeezeSegV2": ((1 / 3, 1, 3.5, 3.5), 2.0),
 }
-BOTH = (("stock", custom_ops.stock_ops_only), ("custom", contextlib.nullcontext))
+BOTH = (
+    ("stock", custom_ops.stock_ops_only),
+    ("custom", contextlib.nullcontext),
+)
 CASES = tuple(
     (f"{name}_{ops_name}", name, ops)
     for name in CHECKPOINTS
@@ -102,9 +105,7 @@ class ReleasedParityTest(parameterized.TestCase):
                 rtol=1e-5,
             )
 
-    @parameterized.named_parameters(
-        *((name, name) for name in CHECKPOINTS)
-    )
+    @parameterized.named_parameters(*((name, name) for name in CHECKPOINTS))
     def test_every_layer(self, name):
         expected = reference(name)
         model = released_model(name)
@@ -113,8 +114,11 @@ class ReleasedParityTest(parameterized.TestCase):
             ours[layer.name.removesuffix("_bn")] = layer.output  # bn comes last
         compared = 0
         names = [k[4:] for k in expected.files if k.startswith("sub/")]
-        wanted = {n: ours[n.replace("/", "_")] for n in names
-                  if n.replace("/", "_") in ours}
+        wanted = {
+            n: ours[n.replace("/", "_")]
+            for n in names
+            if n.replace("/", "_") in ours
+        }
         got = tf.keras.Model(model.input, wanted)(scans()[..., :5])
         for layer, value in got.items():
             step = int(expected[f"shape/{layer}"][-1])

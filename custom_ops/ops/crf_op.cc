@@ -118,5 +118,66 @@ REGISTER_OP("SqueezeTf>CrfMessageFeatureGrad")
     .SetShapeFn(FeatureGradShape)
     .Doc("Gradient of CrfMessage with respect to its features.");
 
+Status IterationShape(InferenceContext* c) {
+  ShapeHandle map, features;
+  TF_RETURN_IF_ERROR(MergedMap(c, {0}, 1, 2, &map, &features));
+  c->set_output(0, map);
+  return tensorflow::OkStatus();
+}
+
+Status IterationGradShape(InferenceContext* c) {
+  ShapeHandle map, features;
+  TF_RETURN_IF_ERROR(MergedMap(c, {0, 1}, 2, 3, &map, &features));
+  c->set_output(0, map);
+  c->set_output(1, c->input(4));
+  c->set_output(2, c->input(5));
+  return tensorflow::OkStatus();
+}
+
+REGISTER_OP("SqueezeTf>CrfIteration")
+    .Input("scores: T")
+    .Input("features: T")
+    .Input("mask: bool")
+    .Input("angular_matrix: T")
+    .Input("bilateral_matrix: T")
+    .Output("refined: T")
+    .Attr("T: {float, double}")
+    .Attr("size: list(int) >= 2")
+    .Attr("angular_kernel: list(float)")
+    .Attr("bilateral_kernel: list(float)")
+    .Attr("theta: list(float)")
+    .SetShapeFn(IterationShape)
+    .Doc(R"doc(
+One mean-field iteration of the recurrent CRF (thesis ch. 3 sec. 3.3, Fig. 5).
+
+q = softmax(scores); refined = q + a angular_matrix + b bilateral_matrix with
+a, b the messages of CrfMessage.
+
+scores: [B, H, W, C].
+features: [B, H, W, F].
+mask: [B, H, W], true where the cell holds a return.
+angular_matrix: [C, C].
+bilateral_matrix: [C, C].
+refined: [B, H, W, C].
+)doc");
+
+REGISTER_OP("SqueezeTf>CrfIterationGrad")
+    .Input("scores: T")
+    .Input("grad_refined: T")
+    .Input("features: T")
+    .Input("mask: bool")
+    .Input("angular_matrix: T")
+    .Input("bilateral_matrix: T")
+    .Output("grad_scores: T")
+    .Output("grad_angular_matrix: T")
+    .Output("grad_bilateral_matrix: T")
+    .Attr("T: {float, double}")
+    .Attr("size: list(int) >= 2")
+    .Attr("angular_kernel: list(float)")
+    .Attr("bilateral_kernel: list(float)")
+    .Attr("theta: list(float)")
+    .SetShapeFn(IterationGradShape)
+    .Doc("Gradient of CrfIteration, but for its features.");
+
 }  // namespace
 }  // namespace squeeze_tf

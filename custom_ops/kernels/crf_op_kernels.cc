@@ -1,4 +1,4 @@
-// TensorFlow kernels of the CRF messages: checks, buffers and work sharing.
+// TensorFlow kernels of the CRF: checks, buffers and work sharing.
 
 #include <algorithm>
 #include <functional>
@@ -183,6 +183,97 @@ class CrfMessageFeatureGradKernel : public CrfKernelBase<T> {
   }
 };
 
+template <typename T>
+class CrfIterationBase : public CrfKernelBase<T> {
+ public:
+  using CrfKernelBase<T>::CrfKernelBase;
+
+ protected:
+  // Matrices from inputs `first` and `first + 1`; false on bad shapes.
+  bool Matrices(OpKernelContext* c, int first, CrfMatrices<T>* matrices) {
+    const tensorflow::TensorShape square(
+        {this->kernels_.classes, this->kernels_.classes});
+    if (c->input(first).shape() != square ||
+        c->input(first + 1).shape() != square) {
+      c->CtxFailure(InvalidArgument("matrices must be [classes, classes]"));
+      return false;
+    }
+    matrices->angular = c->input(first).flat<T>().data();
+    matrices->bilateral = c->input(first + 1).flat<T>().data();
+    return true;
+  }
+};
+
+template <typename T>
+class CrfIterationKernel : public CrfIterationBase<T> {
+ public:
+  using CrfIterationBase<T>::CrfIterationBase;
+
+  void Compute(OpKernelContext* c) override {
+    const Tensor& input = c->input(0);
+    CrfMaps<T> maps;
+    CrfMatrices<T> matrices;
+    if (!this->Check(c, input, c->input(1), c->input(2), &maps)) return;
+    if (!this->Matrices(c, 3, &matrices)) return;
+    Tensor* output;
+    OP_REQUIRES_OK(c, c->allocate_output(0, input.shape(), &output));
+    maps.angular_input = input.flat<T>().data();
+    maps.angular = output->flat<T>().data();
+    this->ForBlocks(c, input.dim_size(0), maps,
+                    [&](int64_t image, int begin, int end) {
+                      CrfIterationRows<T>(this->kernels_, maps, matrices,
+                                          image, begin, end);
+                    });
+  }
+};
+
+template <typename T>
+class CrfIterationGradKernel : public CrfIterationBase<T> {
+ public:
+  using CrfIterationBase<T>::CrfIterationBase;
+
+  void Compute(OpKernelContext* c) override {
+    const Tensor& input = c->input(0);
+    CrfMaps<T> maps;
+    CrfMatrices<T> matrices;
+    if (!this->Check(c, input, c->input(2), c->input(3), &maps)) return;
+    if (!this->Matrices(c, 4, &matrices)) return;
+    OP_REQUIRES(c, c->input(1).shape() == input.shape(),
+                InvalidArgument("gradient and scores must have one shape"));
+    Tensor *output, *grad_angular, *grad_bilateral;
+    OP_REQUIRES_OK(c, c->allocate_output(0, input.shape(), &output));
+    const auto square = c->input(4).shape();
+    OP_REQUIRES_OK(c, c->allocate_output(1, square, &grad_angular));
+    OP_REQUIRES_OK(c, c->allocate_output(2, square, &grad_bilateral));
+    maps.angular_input = input.flat<T>().data();
+    maps.bilateral_input = c->input(1).flat<T>().data();
+    maps.angular = output->flat<T>().data();
+    // A part for each block, added up in order: the same for any thread count.
+    const int64_t size = square.num_elements();
+    const int64_t blocks = (maps.rows + kBlockRows - 1) / kBlockRows;
+    std::vector<T> parts(input.dim_size(0) * blocks * 2 * size, T(0));
+    this->ForBlocks(
+        c, input.dim_size(0), maps, [&](int64_t image, int begin, int end) {
+          for (int first = begin; first < end; first += kBlockRows) {
+            const int64_t block = image * blocks + first / kBlockRows;
+            CrfIterationGradRows<T>(
+                this->kernels_, maps, matrices, image, first,
+                std::min(first + kBlockRows, end), &parts[block * 2 * size]);
+          }
+        });
+    T* angular = grad_angular->flat<T>().data();
+    T* bilateral = grad_bilateral->flat<T>().data();
+    std::fill_n(angular, size, T(0));
+    std::fill_n(bilateral, size, T(0));
+    for (size_t part = 0; part < parts.size(); part += 2 * size) {
+      for (int64_t i = 0; i < size; ++i) {
+        angular[i] += parts[part + i];
+        bilateral[i] += parts[part + size + i];
+      }
+    }
+  }
+};
+
 #define REGISTER(T)                                                       \
   REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessage")                    \
                               .Device(tensorflow::DEVICE_CPU)             \
@@ -195,7 +286,15 @@ class CrfMessageFeatureGradKernel : public CrfKernelBase<T> {
   REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessageFeatureGrad")         \
                               .Device(tensorflow::DEVICE_CPU)             \
                               .TypeConstraint<T>("T"),                    \
-                          CrfMessageFeatureGradKernel<T>)
+                          CrfMessageFeatureGradKernel<T>);                \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfIteration")                  \
+                              .Device(tensorflow::DEVICE_CPU)             \
+                              .TypeConstraint<T>("T"),                    \
+                          CrfIterationKernel<T>);                         \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfIterationGrad")              \
+                              .Device(tensorflow::DEVICE_CPU)             \
+                              .TypeConstraint<T>("T"),                    \
+                          CrfIterationGradKernel<T>)
 REGISTER(float);
 REGISTER(double);
 #undef REGISTER
