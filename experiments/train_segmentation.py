@@ -12,7 +12,7 @@ each took and what came out.
 
 import pathlib
 
-from absl import app, flags
+from absl import flags
 
 from experiments import segmentation_run
 from squeeze_tf import config as config_lib

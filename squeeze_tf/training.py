@@ -1,4 +1,4 @@
-"""Fits a compiled Keras model epoch by epoch, with exact resume and a record."""
+"""Fits a compiled Keras model, with exact resume and a record."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def optimizer(
 
 
 def set_seed(seed: int) -> None:
-    """Seeds everything, and lets dropout keep its state in checkpoints.
+    """Seeds everything, and gives dropout a state that fit() can keep.
 
     Call it before the model is built.
     """
@@ -117,7 +117,9 @@ def fit(
     workdir = _worker_folder(pathlib.Path(workdir), model)
     workdir.mkdir(parents=True, exist_ok=True)
     epoch_done = tf.Variable(0, dtype=tf.int64, trainable=False)
-    checkpoint = tf.train.Checkpoint(model=model, epoch=epoch_done)
+    checkpoint = tf.train.Checkpoint(
+        model=model, epoch=epoch_done, random=_random_generators(model)
+    )
     manager = tf.train.CheckpointManager(
         checkpoint, str(workdir / CHECKPOINTS), max_to_keep=2
     )
@@ -183,8 +185,7 @@ def load_model(workdir: str | os.PathLike) -> keras.Model:
         raise FileNotFoundError(
             f"{workdir / CHECKPOINTS}: no checkpoint; train first"
         )
-    status = tf.train.Checkpoint(model=model).restore(latest)
-    _check(status, latest, model)
+    _read_checkpoint(tf.train.Checkpoint(model=model), latest, model)
     return model
 
 
@@ -206,19 +207,28 @@ def _restore(
     if manager.latest_checkpoint is None:
         return
     model.optimizer.build(model.trainable_variables)
-    status = checkpoint.restore(manager.latest_checkpoint)
-    _check(status, manager.latest_checkpoint, model)
+    _read_checkpoint(checkpoint, manager.latest_checkpoint, model)
 
 
-def _check(status: Any, path: str, model: keras.Model) -> None:
-    """Turns TensorFlow's mismatch into one line."""
+def _read_checkpoint(
+    checkpoint: tf.train.Checkpoint, path: str, model: keras.Model
+) -> None:
+    """Turns TensorFlow's complaints about another model into one line."""
     try:
+        status = checkpoint.restore(path)
         status.assert_existing_objects_matched().expect_partial()
-    except AssertionError as error:
+    except (AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"checkpoint {path} is of another model than {model.name}: {reason}"
         ) from error
+
+
+def _random_generators(model: keras.Model) -> list[tf.random.Generator]:
+    """Those of the dropout layers, which Keras leaves out of checkpoints."""
+    found = [getattr(x, "_random_generator", None) for x in model.submodules]
+    generators = [getattr(x, "_generator", None) for x in found]
+    return [x for x in generators if isinstance(x, tf.random.Generator)]
 
 
 def _read_record(path: pathlib.Path) -> list[dict[str, float]]:

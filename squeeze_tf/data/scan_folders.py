@@ -42,6 +42,8 @@ def find(folder: str | os.PathLike, layout: str) -> list[Sample]:
       semantic_kitti: sequences/NN/velodyne/*.bin, labels in
         sequences/NN/labels/*.label (all scans of a sequence or none).
       kitti_object: velodyne/*.bin, label_2/*.txt (if there), calib/*.txt.
+      simulated: velodyne/*.bin, labels/*.label; the simulator's exact labels
+        of points, where kitti_object makes them from its boxes.
       kitti_raw: velodyne_points/data/*.bin, tracklet_labels.xml (if there).
       nuscenes: samples/LIDAR_TOP/*.pcd.bin; labels lidarseg/**/
         *_lidarseg.bin, matched through the tables lidarseg.json and
@@ -185,6 +187,13 @@ def _kitti_object(folder: pathlib.Path) -> list[Sample]:
     ]
 
 
+def _simulated(folder: pathlib.Path) -> list[Sample]:
+    return [
+        _points_sample(scan, folder / "labels" / f"{scan.stem}.label")
+        for scan in sorted(folder.glob("velodyne/*.bin"))
+    ]
+
+
 def _kitti_raw(folder: pathlib.Path) -> list[Sample]:
     tracklets = _if_file(folder / "tracklet_labels.xml")
     return [
@@ -233,6 +242,7 @@ def _plain(folder: pathlib.Path) -> list[Sample]:
 LAYOUTS: dict[str, Callable[[pathlib.Path], list[Sample]]] = {
     "semantic_kitti": _semantic_kitti,
     "kitti_object": _kitti_object,
+    "simulated": _simulated,
     "kitti_raw": _kitti_raw,
     "nuscenes": _nuscenes,
     "grids": _grids,

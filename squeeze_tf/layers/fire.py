@@ -1,4 +1,4 @@
-"""Fire and fire-deconvolution blocks of SqueezeNet's descendants, Ch. 2 and 3."""
+"""Fire and fire-deconvolution blocks of SqueezeNet's heirs, Ch. 2 and 3."""
 
 import dataclasses
 from collections.abc import Sequence

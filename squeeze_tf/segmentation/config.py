@@ -139,7 +139,7 @@ CONFIGS = {
     # Simulated scans, minutes on two cores: experiments/demo.py.
     "demo": dataclasses.replace(
         _SMALL,
-        dataset="kitti_object",
+        dataset="simulated",
         label_map="kitti",
         projection="hdl64e_front",
         crf="thesis",

@@ -93,6 +93,7 @@ DATASETS = {
     "grids": grids,
     "semantic_kitti": functools.partial(scans, layout="semantic_kitti"),
     "kitti_object": functools.partial(scans, layout="kitti_object"),
+    "simulated": functools.partial(scans, layout="simulated"),
     "kitti_raw": functools.partial(scans, layout="kitti_raw"),
     "nuscenes": functools.partial(scans, layout="nuscenes"),
     "synthetic": synthetic_grids,
@@ -245,6 +246,24 @@ def class_weights(frequencies: np.ndarray) -> np.ndarray:
     weights = np.zeros_like(frequencies)
     weights[present] = frequencies[present] ** -0.5
     return weights / np.sum(weights * frequencies)
+
+
+def _of_one_shape(
+    load: Callable[[int], np.ndarray], files: list[tuple[pathlib.Path, ...]]
+) -> Callable[[int], np.ndarray]:
+    """`load`, but grids that differ from the first are refused by name."""
+    shape = load(0).shape
+
+    def checked(index: int) -> np.ndarray:
+        grid = load(index)
+        if grid.shape != shape:
+            raise ValueError(
+                f"{files[index][0]}: expected {shape} as in {files[0][0]}; "
+                f"got {grid.shape}"
+            )
+        return grid
+
+    return checked
 
 
 def _encode(
