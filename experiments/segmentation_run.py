@@ -139,6 +139,7 @@ def train(
         roll=config.roll,
         drop=config.drop,
         scale=config.scale,
+        tilt=config.tilt,
         intensity=config.intensity,
         mix=config.mix,
         paste_ids=config.paste_ids,

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import tensorflow as tf
 

@@ -148,8 +148,7 @@ SQUEEZE_TF_INLINE void IterationGradRows(const CrfKernels<T>& kernels,
     const T* q = window.Plane(ready, 0);
     const T* g = window.Plane(ready, gradient);
     window.Messages(kernels, 0, ready, angular.data(), bilateral.data());
-    OuterSum(angular.data(), padded, g, stride, classes, padded,
-             grad_matrices);
+    OuterSum(angular.data(), padded, g, stride, classes, padded, grad_matrices);
     OuterSum(bilateral.data(), padded, g, stride, classes, padded,
              grad_matrices + classes * classes);
     window.Messages(flipped, 1, ready, angular.data(), bilateral.data());
@@ -164,8 +163,8 @@ SQUEEZE_TF_INLINE void IterationGradRows(const CrfKernels<T>& kernels,
       }
       for (int c = 0; c < classes; ++c) {  // through the softmax
         const int at = c * padded + x;
-        Store(&grad_q[at], Load(q + c * stride + x) *
-                               (Load(&grad_q[at]) - projection));
+        Store(&grad_q[at],
+              Load(q + c * stride + x) * (Load(&grad_q[at]) - projection));
       }
     }
     Join(grad_q.data(), classes, padded, maps.columns,

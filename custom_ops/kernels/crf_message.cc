@@ -1,9 +1,10 @@
 // CPU functors of the CRF messages and of their gradients.
 
+#include "custom_ops/kernels/crf_message.h"
+
 #include <cmath>
 #include <vector>
 
-#include "custom_ops/kernels/crf_message.h"
 #include "custom_ops/kernels/crf_window.h"
 
 namespace squeeze_tf {

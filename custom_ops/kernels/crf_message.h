@@ -8,7 +8,8 @@
 
 namespace squeeze_tf {
 
-// What does not change from scan to scan. Kernels are [height * width, classes].
+// What does not change from scan to scan. Kernels are [height * width,
+// classes].
 template <typename T>
 struct CrfKernels {
   int height = 0;

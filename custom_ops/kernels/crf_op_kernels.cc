@@ -34,7 +34,8 @@ class CrfKernelBase : public tensorflow::OpKernel {
                 size.size() == 2 && size[0] > 0 && size[1] > 0 &&
                     size[0] % 2 == 1 && size[1] % 2 == 1,
                 InvalidArgument("size must be two odd positive numbers"));
-    const size_t expected = static_cast<size_t>(size[0]) * size[1] * theta.size();
+    const size_t expected =
+        static_cast<size_t>(size[0]) * size[1] * theta.size();
     OP_REQUIRES(c, angular.size() == expected && bilateral.size() == expected,
                 InvalidArgument("kernels must hold size[0] * size[1] * ",
                                 theta.size(), " values; got ", angular.size(),
@@ -124,19 +125,17 @@ class CrfMessageKernel : public CrfKernelBase<T> {
     maps.angular_input = maps.bilateral_input = input.flat<T>().data();
     maps.angular = angular->flat<T>().data();
     maps.bilateral = bilateral->flat<T>().data();
-    this->ForBlocks(c, input.dim_size(0), maps,
-                    [&](int64_t image, int begin, int end) {
-                      CrfMessageRows<T>(this->kernels_, maps, image, begin,
-                                        end);
-                    });
+    this->ForBlocks(
+        c, input.dim_size(0), maps, [&](int64_t image, int begin, int end) {
+          CrfMessageRows<T>(this->kernels_, maps, image, begin, end);
+        });
   }
 };
 
 template <typename T>
 class CrfMessageGradKernel : public CrfKernelBase<T> {
  public:
-  explicit CrfMessageGradKernel(OpKernelConstruction* c)
-      : CrfKernelBase<T>(c) {
+  explicit CrfMessageGradKernel(OpKernelConstruction* c) : CrfKernelBase<T>(c) {
     if (c->status().ok()) this->kernels_ = this->kernels_.Flipped();
   }
 
@@ -151,11 +150,10 @@ class CrfMessageGradKernel : public CrfKernelBase<T> {
     maps.angular_input = input.flat<T>().data();
     maps.bilateral_input = c->input(1).flat<T>().data();
     maps.angular = output->flat<T>().data();
-    this->ForBlocks(c, input.dim_size(0), maps,
-                    [&](int64_t image, int begin, int end) {
-                      CrfMessageRows<T>(this->kernels_, maps, image, begin,
-                                        end);
-                    });
+    this->ForBlocks(
+        c, input.dim_size(0), maps, [&](int64_t image, int begin, int end) {
+          CrfMessageRows<T>(this->kernels_, maps, image, begin, end);
+        });
   }
 };
 
@@ -221,8 +219,8 @@ class CrfIterationKernel : public CrfIterationBase<T> {
     maps.angular = output->flat<T>().data();
     this->ForBlocks(c, input.dim_size(0), maps,
                     [&](int64_t image, int begin, int end) {
-                      CrfIterationRows<T>(this->kernels_, maps, matrices,
-                                          image, begin, end);
+                      CrfIterationRows<T>(this->kernels_, maps, matrices, image,
+                                          begin, end);
                     });
   }
 };
@@ -256,9 +254,9 @@ class CrfIterationGradKernel : public CrfIterationBase<T> {
         c, input.dim_size(0), maps, [&](int64_t image, int begin, int end) {
           for (int first = begin; first < end; first += kBlockRows) {
             const int64_t block = image * blocks + first / kBlockRows;
-            CrfIterationGradRows<T>(
-                this->kernels_, maps, matrices, image, first,
-                std::min(first + kBlockRows, end), &parts[block * 2 * size]);
+            CrfIterationGradRows<T>(this->kernels_, maps, matrices, image,
+                                    first, std::min(first + kBlockRows, end),
+                                    &parts[block * 2 * size]);
           }
         });
     T* angular = grad_angular->flat<T>().data();
@@ -274,26 +272,26 @@ class CrfIterationGradKernel : public CrfIterationBase<T> {
   }
 };
 
-#define REGISTER(T)                                                       \
-  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessage")                    \
-                              .Device(tensorflow::DEVICE_CPU)             \
-                              .TypeConstraint<T>("T"),                    \
-                          CrfMessageKernel<T>);                           \
-  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessageGrad")                \
-                              .Device(tensorflow::DEVICE_CPU)             \
-                              .TypeConstraint<T>("T"),                    \
-                          CrfMessageGradKernel<T>);                       \
-  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessageFeatureGrad")         \
-                              .Device(tensorflow::DEVICE_CPU)             \
-                              .TypeConstraint<T>("T"),                    \
-                          CrfMessageFeatureGradKernel<T>);                \
-  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfIteration")                  \
-                              .Device(tensorflow::DEVICE_CPU)             \
-                              .TypeConstraint<T>("T"),                    \
-                          CrfIterationKernel<T>);                         \
-  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfIterationGrad")              \
-                              .Device(tensorflow::DEVICE_CPU)             \
-                              .TypeConstraint<T>("T"),                    \
+#define REGISTER(T)                                               \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessage")            \
+                              .Device(tensorflow::DEVICE_CPU)     \
+                              .TypeConstraint<T>("T"),            \
+                          CrfMessageKernel<T>);                   \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessageGrad")        \
+                              .Device(tensorflow::DEVICE_CPU)     \
+                              .TypeConstraint<T>("T"),            \
+                          CrfMessageGradKernel<T>);               \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfMessageFeatureGrad") \
+                              .Device(tensorflow::DEVICE_CPU)     \
+                              .TypeConstraint<T>("T"),            \
+                          CrfMessageFeatureGradKernel<T>);        \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfIteration")          \
+                              .Device(tensorflow::DEVICE_CPU)     \
+                              .TypeConstraint<T>("T"),            \
+                          CrfIterationKernel<T>);                 \
+  REGISTER_KERNEL_BUILDER(Name("SqueezeTf>CrfIterationGrad")      \
+                              .Device(tensorflow::DEVICE_CPU)     \
+                              .TypeConstraint<T>("T"),            \
                           CrfIterationGradKernel<T>)
 REGISTER(float);
 REGISTER(double);

@@ -13,9 +13,8 @@
 
 // One source, three instruction sets; the loader picks one at run time.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define SQUEEZE_TF_CLONES        \
-  __attribute__((                \
-      target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define SQUEEZE_TF_CLONES \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define SQUEEZE_TF_CLONES
 #endif
@@ -49,8 +48,7 @@ SQUEEZE_TF_INLINE Lanes<float>::Vector Exp(Lanes<float>::Vector x) {
   typedef int32_t Integers __attribute__((vector_size(64)));
   const Lanes<float>::Vector floor_value = x * 0 - 87.0f;  // exp underflows
   x = x < floor_value ? floor_value : x;
-  const Integers n =
-      __builtin_convertvector(x * 1.44269504f - 0.5f, Integers);
+  const Integers n = __builtin_convertvector(x * 1.44269504f - 0.5f, Integers);
   const Lanes<float>::Vector whole =
       __builtin_convertvector(n, Lanes<float>::Vector);
   const Lanes<float>::Vector r =  // x - n ln(2), ln(2) in two parts
@@ -307,7 +305,8 @@ SQUEEZE_TF_INLINE void Join(const T* __restrict from, int channels, int stride,
     return;
   }
   for (int c = 0; c < channels; ++c) {
-    for (int x = 0; x < columns; ++x) to[x * channels + c] = from[c * stride + x];
+    for (int x = 0; x < columns; ++x)
+      to[x * channels + c] = from[c * stride + x];
   }
 }
 

@@ -13,7 +13,8 @@ using tensorflow::shape_inference::InferenceContext;
 using tensorflow::shape_inference::ShapeHandle;
 
 // Merges batch, height and width of all inputs. `maps` [B, H, W, C] inputs must
-// agree in channels as well; `mask` is the input of rank 3, `features` of rank 4.
+// agree in channels as well; `mask` is the input of rank 3, `features` of
+// rank 4.
 Status MergedMap(InferenceContext* c, const std::vector<int>& maps,
                  int features, int mask, ShapeHandle* map,
                  ShapeHandle* feature_map) {
@@ -30,8 +31,7 @@ Status MergedMap(InferenceContext* c, const std::vector<int>& maps,
     DimensionHandle merged;
     TF_RETURN_IF_ERROR(
         c->Merge(c->Dim(*map, axis), c->Dim(*feature_map, axis), &merged));
-    TF_RETURN_IF_ERROR(
-        c->Merge(merged, c->Dim(mask_shape, axis), &merged));
+    TF_RETURN_IF_ERROR(c->Merge(merged, c->Dim(mask_shape, axis), &merged));
     TF_RETURN_IF_ERROR(c->ReplaceDim(*map, axis, merged, map));
     TF_RETURN_IF_ERROR(c->ReplaceDim(*feature_map, axis, merged, feature_map));
   }

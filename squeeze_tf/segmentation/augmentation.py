@@ -21,6 +21,7 @@ class Augmentation:
       roll: turn full-turn scans by a random azimuth.
       drop: largest share of returns dropped (dropout noise, Ch. 3 §3.4).
       scale: largest relative change of all distances.
+      tilt: largest slope, in x and in y, given to the ground.
       intensity: largest relative change of all intensities.
       mix: share of scans that take a sector of azimuths or a band of rows
         from another scan (PolarMix, Xiao et al. 2022, §3.2; LaserMix, Kong et
@@ -33,6 +34,7 @@ class Augmentation:
     roll: bool = False
     drop: float = 0.0
     scale: float = 0.0
+    tilt: float = 0.0
     intensity: float = 0.0
     mix: float = 0.0
     paste_ids: tuple[int, ...] = ()
@@ -53,7 +55,7 @@ def augment(
       A sample of the same shapes.
     """
     seeds = tf.unstack(
-        tf.random.stateless_uniform([8, 2], seed, None, None, tf.int32)
+        tf.random.stateless_uniform([9, 2], seed, None, None, tf.int32)
     )
     sample = _turn(sample, seeds[0], settings)
     if settings.mix or settings.paste_ids:
@@ -73,6 +75,11 @@ def augment(
         sample = paste(sample, other, settings.paste_ids)
     if settings.scale:
         sample = rescale(sample, _about_one(seeds[5], settings.scale))
+    if settings.tilt:
+        slope = tf.random.stateless_uniform(
+            [2], seeds[8], -settings.tilt, settings.tilt
+        )
+        sample = tilt(sample, slope)
     if settings.intensity:
         factor = _about_one(seeds[6], settings.intensity)
         grid = sample["grid"] * tf.stack([1.0, 1.0, 1.0, factor, 1.0])
@@ -116,6 +123,17 @@ def rescale(sample: Sample, factor: tf.Tensor) -> Sample:
     return sample | {
         "grid": sample["grid"] * tf.stack([factor, factor, factor, 1.0, factor])
     }
+
+
+def tilt(sample: Sample, slope: tf.Tensor) -> Sample:
+    """Lifts every return by slope[0] x + slope[1] y, as on a hill.
+
+    Ours: the range follows; rows stay, which small slopes allow.
+    """
+    x, y, z, intensity, _ = tf.unstack(sample["grid"], axis=-1)
+    z += slope[0] * x + slope[1] * y
+    distance = tf.sqrt(x**2 + y**2 + z**2)
+    return sample | {"grid": tf.stack([x, y, z, intensity, distance], axis=-1)}
 
 
 def drop_returns(sample: Sample, seed: tf.Tensor, most: float) -> Sample:

@@ -59,6 +59,7 @@ class SegmentationConfig:
     roll: bool = False
     drop: float = 0.0
     scale: float = 0.0
+    tilt: float = 0.0
     intensity: float = 0.0
     mix: float = 0.0
     paste_ids: tuple[int, ...] = ()
