@@ -14,7 +14,11 @@ import shutil
 
 from absl import flags
 
-from experiments import evaluate_segmentation, export_model, segmentation_run
+from experiments import (
+    segmentation_evaluation,
+    segmentation_export,
+    segmentation_run,
+)
 from squeeze_tf import config as config_lib
 from squeeze_tf.segmentation import config as segmentation_config
 from squeeze_tf.simulation import config as simulation_config
@@ -59,17 +63,17 @@ def main(_: list[str]) -> None:
     segmentation_run.train(config, run)
 
     print("\n== unseen simulated scans")
-    evaluate_segmentation.run(run, output=run / "simulated")
+    segmentation_evaluation.run(run, output=run / "simulated")
     real = pathlib.Path(os.environ.get("SQUEEZE_TF_SHARED", "../shared"))
     if (real / _REAL[0]).is_dir():
         print("\n== real scans (KITTI), never seen in training")
-        evaluate_segmentation.run(
+        segmentation_evaluation.run(
             run, real / _REAL[0], run / "real", list(_REAL[1:])
         )
     print("\n== export")
     exports = workdir / "exports"
     shutil.rmtree(exports, ignore_errors=True)
-    export_model.run(
+    segmentation_export.run(
         run, exports, formats=["saved_model", "float32", "float16"]
     )
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -139,6 +140,7 @@ def train(
         roll=config.roll,
         drop=config.drop,
         scale=config.scale,
+        zoom=config.zoom,
         tilt=config.tilt,
         intensity=config.intensity,
         mix=config.mix,
@@ -161,6 +163,7 @@ def train(
         epochs=config.epochs,
         workdir=workdir,
         validation=validation,
+        average=config.average,
         verbose=verbose,
     )
     return model
@@ -208,10 +211,23 @@ def run(main: Callable[[list[str]], None]) -> None:
     def guarded(arguments: list[str]) -> None:
         try:
             main(arguments)
-        except (ValueError, OSError, tf.errors.OpError) as error:
+        except (
+            ValueError,
+            OSError,
+            FloatingPointError,
+            tf.errors.OpError,
+        ) as error:
             logging.debug("at", exc_info=True)  # --verbosity=1 shows where
-            sys.exit(f"error: {' '.join(str(error).split())[:500]}")
+            tf.get_logger().setLevel("ERROR")  # or warnings bury the line
+            sys.exit(f"error: {_one_line(str(error))}")
         except KeyboardInterrupt:
             sys.exit("interrupted; start again with the same flags to go on")
 
     app.run(guarded)
+
+
+def _one_line(message: str) -> str:
+    """An error's text, freed of what TensorFlow puts around ours."""
+    message = message.split("Traceback (most recent call last)")[0]
+    message = re.sub(r"^\{\{.*?\}\} (\w+Error: )?", "", message)
+    return " ".join(message.split())[:500]

@@ -106,7 +106,7 @@ def _name(kind: Any) -> str:
 
 def write(config: Any, path: str | os.PathLike) -> None:
     """Writes the values of a flat dataclass as JSON, whole or not at all."""
-    scratch = f"{os.fspath(path)}.tmp"
+    scratch = f"{os.fspath(path)}.{os.getpid()}.tmp"  # workers share folders
     with open(scratch, "w", encoding="utf-8") as file:
         json.dump(dataclasses.asdict(config), file, indent=2)
     os.replace(scratch, path)

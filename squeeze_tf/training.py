@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+from squeeze_tf import weight_average
+
 keras = tf.keras
 
 ARCHITECTURE = "model.json"
@@ -89,6 +91,7 @@ def fit(
     epochs: int,
     workdir: str | os.PathLike,
     validation: tf.data.Dataset | None = None,
+    average: float = 0.0,
     verbose: str | int = "auto",
 ) -> list[dict[str, float]]:
     """Trains up to `epochs`, going on from the last complete epoch.
@@ -104,6 +107,8 @@ def fit(
       epochs: how many in all.
       workdir: gets checkpoints/, record.jsonl and tensorboard/.
       validation: evaluated after every epoch.
+      average: momentum of the weights' running average, which then is what
+        is validated, left in `model` and loaded by load_model(); 0 for none.
       verbose: of keras.Model.fit.
 
     Returns:
@@ -116,8 +121,13 @@ def fit(
     workdir = _worker_folder(pathlib.Path(workdir), model)
     workdir.mkdir(parents=True, exist_ok=True)
     epoch_done = tf.Variable(0, dtype=tf.int64, trainable=False)
+    mean = weight_average.WeightAverage(model, average) if average else None
     checkpoint = tf.train.Checkpoint(
-        model=model, epoch=epoch_done, random=_random_generators(model)
+        model=model,
+        epoch=epoch_done,
+        random=_random_generators(model),
+        averages=mean.averages if mean else [],
+        num_averaged=mean.num_steps if mean else tf.Variable(0.0),
     )
     manager = tf.train.CheckpointManager(
         checkpoint, str(workdir / CHECKPOINTS), max_to_keep=2
@@ -130,10 +140,13 @@ def fit(
             batches(epoch),
             initial_epoch=epoch,
             epochs=epoch + 1,
-            validation_data=validation,
+            validation_data=None if mean else validation,
+            callbacks=[mean] if mean else [],
             verbose=verbose,
         )
         line = {name: float(v[-1]) for name, v in history.history.items()}
+        if mean and validation is not None:
+            line |= _validate_average(model, mean, validation)
         if not all(abs(value) < float("inf") for value in line.values()):
             raise FloatingPointError(f"epoch {epoch}: not finite: {line}")
         record.append({"epoch": epoch} | line)
@@ -144,6 +157,8 @@ def fit(
             for name, value in line.items():
                 tf.summary.scalar(name, value)
         writer.flush()
+    if mean:
+        mean.swap()
     return record
 
 
@@ -151,7 +166,7 @@ def save_architecture(model: keras.Model, workdir: str | os.PathLike) -> None:
     """Writes the layers of `model` for load_model()."""
     path = pathlib.Path(workdir) / ARCHITECTURE
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp")
+    scratch = path.with_suffix(f".{os.getpid()}.tmp")  # workers share it
     scratch.write_text(model.to_json())
     os.replace(scratch, path)
 
@@ -185,7 +200,24 @@ def load_model(workdir: str | os.PathLike) -> keras.Model:
             f"{workdir / CHECKPOINTS}: no checkpoint; train first"
         )
     _read_checkpoint(tf.train.Checkpoint(model=model), latest, model)
+    reader = tf.train.load_checkpoint(latest)
+    for index, weight in enumerate(model.weights):
+        name = f"averages/{index}/.ATTRIBUTES/VARIABLE_VALUE"
+        if reader.has_tensor(name):
+            weight.assign(reader.get_tensor(name))
     return model
+
+
+def _validate_average(
+    model: keras.Model,
+    mean: weight_average.WeightAverage,
+    validation: tf.data.Dataset,
+) -> dict[str, float]:
+    """Metrics of the averaged weights, named as Keras names them."""
+    mean.swap()
+    found = model.evaluate(validation, verbose=0, return_dict=True)
+    mean.swap()
+    return {f"val_{name}": float(value) for name, value in found.items()}
 
 
 def _worker_folder(workdir: pathlib.Path, model: keras.Model) -> pathlib.Path:

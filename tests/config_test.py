@@ -1,10 +1,13 @@
 """Overrides of frozen dataclasses."""
 
 import dataclasses
+import pathlib
+import tempfile
 
 from absl.testing import absltest, parameterized
 
 from squeeze_tf import config as config_lib
+from squeeze_tf.segmentation import config as segmentation_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,46 @@ class OverrideTest(parameterized.TestCase):
     def test_a_setting_without_an_equals_sign_is_refused(self):
         with self.assertRaisesRegex(ValueError, "field=value; got 'steps'"):
             config_lib.override(Settings(), ["steps"])
+
+
+class FileTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name) / "config.json"
+
+    def test_what_is_written_is_read(self):
+        written = Settings(steps=9, sizes=(), pair=(2.5, "y"), limit=4)
+        config_lib.write(written, self.path)
+        self.assertEqual(config_lib.read(Settings, self.path), written)
+        self.assertEqual(list(self.path.parent.iterdir()), [self.path])
+
+    def test_every_segmentation_config_is_read_back(self):
+        for name, written in segmentation_config.CONFIGS.items():
+            config_lib.write(written, self.path)
+            kind = segmentation_config.SegmentationConfig
+            self.assertEqual(config_lib.read(kind, self.path), written, name)
+
+    def test_a_file_of_something_else_is_refused_by_name(self):
+        for text, message in (
+            ('{"steps": 1}', "fields differ"),
+            ("{", "expected the fields of Settings"),
+            ("3", "expected the fields of Settings"),
+            ("", "expected the fields of Settings"),
+        ):
+            self.path.write_text(text)
+            with self.assertRaisesRegex(ValueError, f"config.json.*{message}"):
+                config_lib.read(Settings, self.path)
+        self.path.unlink()
+        with self.assertRaises(FileNotFoundError):
+            config_lib.read(Settings, self.path)
+
+    def test_a_failed_write_keeps_the_old_file(self):
+        config_lib.write(Settings(), self.path)
+        with self.assertRaises(TypeError):
+            config_lib.write(Settings(table={"x": object()}), self.path)
+        self.assertEqual(config_lib.read(Settings, self.path), Settings())
 
 
 if __name__ == "__main__":

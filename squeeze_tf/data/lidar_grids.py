@@ -120,7 +120,7 @@ def write_records(
     Returns:
       How many samples were written.
     """
-    scratch = f"{os.fspath(path)}.tmp"
+    scratch = f"{os.fspath(path)}.{os.getpid()}.tmp"  # workers share folders
     count = 0
     with tf.io.TFRecordWriter(
         scratch, tf.io.TFRecordOptions(compression_type="ZLIB")

@@ -52,6 +52,7 @@ class SegmentationConfig:
     decay_rate: float = 0.5
     clip_norm: float = 1.0
     weight_decay: float = 1e-4  # on kernels; decoupled under "adamw"
+    average: float = 0.0
     seed: int = 0
 
     # Augmentation: see segmentation.augmentation.
@@ -59,6 +60,7 @@ class SegmentationConfig:
     roll: bool = False
     drop: float = 0.0
     scale: float = 0.0
+    zoom: float = 0.0
     tilt: float = 0.0
     intensity: float = 0.0
     mix: float = 0.0

@@ -151,7 +151,8 @@ def samples(
     view = find_projection(projection)
     load, files = DATASETS[dataset](folder, label_map, view)
     load = _of_one_shape(load, files)
-    read = lidar_grids.dataset(load, len(files) or synthetic.NUM_GRIDS)
+    num_samples = len(files) or synthetic.NUM_GRIDS
+    read = lidar_grids.dataset(load, num_samples)
     if cache is None:
         return read
     if cache == "memory":
@@ -171,7 +172,10 @@ def samples(
     if not record.exists():
         record.parent.mkdir(parents=True, exist_ok=True)
         lidar_grids.write_records(record, read)
-    return lidar_grids.read_records(record, load(0).shape[:2])
+    # Schedules ask how many samples there are; a record file does not tell.
+    return lidar_grids.read_records(record, load(0).shape[:2]).apply(
+        tf.data.experimental.assert_cardinality(num_samples)
+    )
 
 
 def training_batches(
@@ -187,7 +191,7 @@ def training_batches(
 
     Args:
       samples: as from samples().
-      batch_size: the last, smaller batch is kept.
+      batch_size: of all workers together; the last, smaller batch is kept.
       augmentation: what to change.
       seed: of the run.
       epoch: from 0.
@@ -218,6 +222,7 @@ def training_batches(
         .map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .batch(batch_size)
         .prefetch(tf.data.AUTOTUNE)
+        .with_options(_split_between_workers())
     )
 
 
@@ -226,7 +231,8 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """Batches in order, unchanged; as training_batches() otherwise."""
     encoded = samples.map(lambda sample: _encode(sample, ignored_ids))
-    return encoded.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = encoded.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return batches.with_options(_split_between_workers())
 
 
 def class_weights(frequencies: np.ndarray) -> np.ndarray:
@@ -246,6 +252,15 @@ def class_weights(frequencies: np.ndarray) -> np.ndarray:
     weights = np.zeros_like(frequencies)
     weights[present] = frequencies[present] ** -0.5
     return weights / np.sum(weights * frequencies)
+
+
+def _split_between_workers() -> tf.data.Options:
+    """Each worker takes its part of every batch, instead of some files."""
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return options
 
 
 def _of_one_shape(

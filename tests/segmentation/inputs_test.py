@@ -211,6 +211,7 @@ class CacheTest(FolderTestCase):
         cache = self.folder / "cache"
         direct = list(self.grid_samples().as_numpy_iterator())
         for kind in ("memory", str(cache), str(cache)):
+            self.assertEqual(int(self.grid_samples(kind).cardinality()), 4)
             got = list(self.grid_samples(kind).as_numpy_iterator())
             for one, other in zip(got, direct, strict=True):
                 for name in other:

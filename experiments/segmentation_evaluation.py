@@ -1,0 +1,99 @@
+"""Evaluates a trained network and writes down what came out."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+
+from experiments import segmentation_run
+from squeeze_tf import config as config_lib
+from squeeze_tf import training
+from squeeze_tf.data import label_maps
+from squeeze_tf.segmentation import evaluation, metrics, pictures
+
+
+def run(
+    workdir: str,
+    data: str | None = None,
+    output: str | None = None,
+    settings: list[str] = (),
+    instances: list[str] = ("car", "pedestrian", "cyclist"),
+    num_pictures: int = 4,
+) -> evaluation.Evaluation:
+    """Evaluates, prints the tables and writes the files."""
+    workdir = pathlib.Path(workdir)
+    config = config_lib.override(
+        config_lib.read(
+            segmentation_run.SegmentationConfig,
+            workdir / segmentation_run.CONFIG,
+        ),
+        settings,
+    )
+    model = training.load_model(workdir)
+    folder = pathlib.Path(output or workdir / "evaluation")
+    folder.mkdir(parents=True, exist_ok=True)
+    label_map = label_maps.load(config.label_map)
+    names = label_map.names
+    if len(names) != model.output.shape[-1]:
+        raise ValueError(
+            f"label map {config.label_map} has {len(names)} classes, the "
+            f"model in {workdir} {model.output.shape[-1]}"
+        )
+    instance_ids = [names.index(name) for name in instances if name in names]
+
+    def draw(
+        index: int, grid: np.ndarray, labels: np.ndarray, guess: np.ndarray
+    ) -> None:
+        if index < num_pictures:
+            rows = {
+                "range": pictures.depth(grid),
+                "prediction": pictures.labels(grid, guess, label_map.colors),
+                "truth": pictures.labels(grid, labels, label_map.colors),
+            }
+            path = folder / f"scan_{index:04d}.png"
+            pictures.write(path, pictures.stack(rows))
+
+    found = evaluation.evaluate(
+        model.predict_on_batch,
+        segmentation_run.samples(
+            config, data or config.validation_data
+        ).as_numpy_iterator(),
+        num_classes=len(names),
+        ignored_ids=config.ignored_ids,
+        instance_class_ids=instance_ids,
+        on_scan=draw,
+    )
+    tables = (
+        evaluation.class_table(found, names, config.ignored_ids, instance_ids),
+        evaluation.distance_table(found, names, config.ignored_ids),
+    )
+    print(*tables, sep="\n\n")
+    _write(folder, found, names)
+    print(f"\nTables and pictures lie in {folder.resolve()}")
+    return found
+
+
+def _write(
+    folder: pathlib.Path, found: evaluation.Evaluation, names: tuple[str, ...]
+) -> None:
+    scores = metrics.class_scores(found.confusion)
+    values = {
+        name: {
+            "precision": scores.precision[i],
+            "recall": scores.recall[i],
+            "iou": scores.iou[i],
+        }
+        for i, name in enumerate(names)
+    }
+    scratch = folder / "evaluation.tmp"
+    scratch.write_text(json.dumps(values, indent=2).replace("NaN", "null"))
+    os.replace(scratch, folder / "evaluation.json")
+    np.savetxt(
+        folder / "confusion.csv",
+        found.confusion,
+        "%d",
+        ",",
+        header=",".join(names),
+        comments="",
+    )
