@@ -118,7 +118,15 @@ def _paths(given: pathlib.Path) -> list[pathlib.Path]:
         return [given]
     else:
         raise FileNotFoundError(f"{given}: no such scan, folder or list")
-    return [sample.scan_path for sample in found]
+    paths = [sample.scan_path for sample in found]
+    stems = [path.stem for path in paths]
+    for path in paths:
+        if stems.count(path.stem) > 1:
+            raise ValueError(
+                f"{path}: another scan of the list has this name, and labels "
+                "are named after scans; label the folders one by one"
+            )
+    return paths
 
 
 if __name__ == "__main__":

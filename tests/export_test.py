@@ -62,7 +62,9 @@ def small_model():
         x, squeeze=8, expand=8, name="deconv", settings=settings
     )
     x = keras.layers.Conv2D(4, 1)(x)
-    return keras.Model(grid, crf.RecurrentCRF(num_iterations=1)([x, grid, mask]))
+    return keras.Model(
+        grid, crf.RecurrentCRF(num_iterations=1)([x, grid, mask])
+    )
 
 
 class ExportTest(parameterized.TestCase):
@@ -148,7 +150,9 @@ class LiteTest(parameterized.TestCase):
             path = pathlib.Path(folder) / "model.tflite"
             export.tflite(model, path, kind)
             parity = export.compare(model, path, kind, scans()[:, None])
-            self.assertEqual([p.name for p in path.parent.iterdir()], [path.name])
+            self.assertEqual(
+                [p.name for p in path.parent.iterdir()], [path.name]
+            )
             self.assertEqual(parity.size, path.stat().st_size)
         self.assertLess(parity.largest_difference, tolerance)
         self.assertGreater(parity.agreement, 0.95)

@@ -19,7 +19,8 @@ def tiny_model():
     grid = keras.Input((2, 4, 3))
     settings = fire.Convolutions(batch_norm=True)
     return keras.Model(
-        grid, fire.convolution(grid, 5, 3, name="fire2_squeeze", settings=settings)
+        grid,
+        fire.convolution(grid, 5, 3, name="fire2_squeeze", settings=settings),
     )
 
 
@@ -109,7 +110,9 @@ class LoadTest(absltest.TestCase):
                 np.testing.assert_array_equal(weight, old)
 
     def test_a_missing_file_is_named(self):
-        with self.assertRaisesRegex(FileNotFoundError, "ckpt-7.index is absent"):
+        with self.assertRaisesRegex(
+            FileNotFoundError, "ckpt-7.index is absent"
+        ):
             tf1_checkpoint.load(tiny_model(), self.prefix)
 
     def test_the_released_checkpoint_fits_one_model_alone(self):

@@ -142,9 +142,7 @@ class FitTest(FolderTestCase):
         self.assertAlmostEqual(record[1]["val_mae"], mae, places=6)
         points = list((self.folder / "run" / "tensorboard").iterdir())
         self.assertLen(points, 1)
-        self.assertEqual(
-            [p.name for p in self.folder.glob("run/*.tmp")], []
-        )
+        self.assertEqual([p.name for p in self.folder.glob("run/*.tmp")], [])
 
     def test_a_trained_model_is_loaded_without_its_code(self):
         model = tiny_model()
@@ -155,7 +153,9 @@ class FitTest(FolderTestCase):
         np.testing.assert_array_equal(loaded(x), model(x))
 
     def test_nothing_trained_is_said_in_one_line(self):
-        with self.assertRaisesRegex(FileNotFoundError, "model.json: no trained"):
+        with self.assertRaisesRegex(
+            FileNotFoundError, "model.json: no trained"
+        ):
             training.load_model(self.folder)
         training.save_architecture(tiny_model(), self.folder)
         with self.assertRaisesRegex(FileNotFoundError, "no checkpoint; train"):
@@ -183,7 +183,9 @@ class FitTest(FolderTestCase):
             )
         latest = tf.train.latest_checkpoint(str(self.folder / "checkpoints"))
         self.assertEndsWith(latest, "ckpt-1")
-        self.assertLen((self.folder / "record.jsonl").read_text().splitlines(), 1)
+        self.assertLen(
+            (self.folder / "record.jsonl").read_text().splitlines(), 1
+        )
 
     def test_a_file_in_the_way_of_the_workdir_is_an_error(self):
         (self.folder / "run").write_text("in the way")
@@ -209,9 +211,7 @@ class OptimizerTest(parameterized.TestCase):
     def test_cosine_falls_from_the_top_to_0(self):
         # 0.4 (1 + cos(π t / T)) / 2 with T = 110.
         steps = [0, 11, 55, 110, 200]
-        expected = [
-            0.2 * (1 + np.cos(np.pi * min(t / 110, 1))) for t in steps
-        ]
+        expected = [0.2 * (1 + np.cos(np.pi * min(t / 110, 1))) for t in steps]
         np.testing.assert_allclose(self.rates(steps), expected, atol=1e-7)
 
     def test_warm_up_is_linear_and_the_cosine_fills_the_rest(self):

@@ -15,9 +15,11 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+from squeeze_tf.data import lidar_grids
 from squeeze_tf.ops import crf as crf_ops
 from squeeze_tf.ops import custom_ops
-from squeeze_tf.segmentation import crf, models
+from squeeze_tf.segmentation import augmentation, crf, inputs, loss, models
+from squeeze_tf.segmentation import config as segmentation_config
 from squeeze_tf.simulation import config as simulation_config
 from squeeze_tf.simulation import sequence
 
@@ -119,6 +121,41 @@ def networks() -> None:
     )
 
 
+def pipeline() -> None:
+    """Scans per second of the input pipeline and of a training step."""
+    config = segmentation_config.CONFIGS["demo"]
+    random = np.random.default_rng(0)
+    grids = random.random((16, 64, 512, 6)).astype(np.float32)
+    grids[..., 5] = random.integers(0, 4, grids.shape[:3])
+    samples = lidar_grids.dataset(lambda index: grids[index], len(grids))
+    change = augmentation.Augmentation(
+        flip=True, drop=config.drop, scale=config.scale, mix=config.mix
+    )
+    batches = inputs.training_batches(
+        samples.cache().repeat(8),
+        batch_size=config.batch_size,
+        augmentation=change,
+        seed=0,
+        epoch=0,
+    )
+    model = models.squeezeseg_v2(crf=crf.RecurrentCRF())
+    model.compile("adam", loss.FocalLoss([1.0] * 4))
+    batch = next(iter(batches))
+    for _ in range(2):
+        model.train_on_batch(*batch)
+    start = time.perf_counter()
+    for _ in range(5):
+        model.train_on_batch(*batch)
+    eaten = 5 * config.batch_size / (time.perf_counter() - start)
+    start = time.perf_counter()
+    num_batches = sum(1 for _ in batches)
+    fed = num_batches * config.batch_size / (time.perf_counter() - start)
+    print(
+        f"\nInput pipeline {fed:.0f} scans per second, a training step eats "
+        f"{eaten:.1f}: {fed / eaten:.1f} x; goal 3 x"
+    )
+
+
 def simulator() -> None:
     """Labelled 64 x 512 scans per second of one process, camera off."""
     config = simulation_config.CONFIGS["street_front"]
@@ -147,6 +184,7 @@ def main(_: list[str]) -> None:
     print(f"{_THREADS.value} thread(s), load average {load}")
     messages()
     networks()
+    pipeline()
     simulator()
 
 

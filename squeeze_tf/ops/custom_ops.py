@@ -51,5 +51,16 @@ def stock_ops_only() -> Iterator[None]:
 
 
 def active_library() -> ModuleType | None:
-    """The operators to use here: None means their stock twins."""
-    return None if getattr(_state, "stock_only", False) else library()
+    """The operators to use here: None means their stock twins.
+
+    They have kernels for the CPU alone, so where TensorFlow sees a GPU the
+    twins, which run on it, are used.
+    """
+    if getattr(_state, "stock_only", False) or _has_gpu():
+        return None
+    return library()
+
+
+@functools.cache
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))

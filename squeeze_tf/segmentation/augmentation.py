@@ -160,9 +160,7 @@ def zoom_out(sample: Sample, factor: tf.Tensor) -> Sample:
     source = factor * (tf.cast(rows, tf.float32) - horizon) + horizon
     source = tf.cast(tf.round(source), tf.int32)
     above, below = source < 0, source >= height
-    columns = tf.cast(
-        tf.cast(tf.range(width), tf.float32) * factor, tf.int32
-    )
+    columns = tf.cast(tf.cast(tf.range(width), tf.float32) * factor, tf.int32)
     picked = {
         name: tf.gather(
             tf.gather(value, tf.clip_by_value(source, 0, height - 1)),

@@ -75,8 +75,9 @@ class ReadTest(FolderTestCase):
                 np.savez(path, **value)
             else:
                 np.save(path, value)
-            with self.subTest(name), self.assertRaisesRegex(
-                ValueError, f"{name}.*{message}"
+            with (
+                self.subTest(name),
+                self.assertRaisesRegex(ValueError, f"{name}.*{message}"),
             ):
                 lidar_grids.read(path)
 
@@ -90,7 +91,9 @@ class ReadTest(FolderTestCase):
         lidar_grids.write(path, np.ones((1, 1, 6)))
         with self.assertRaises(ValueError):
             lidar_grids.write(path, np.full((1, 1, 6), "text"))
-        np.testing.assert_array_equal(lidar_grids.read(path), np.ones((1, 1, 6)))
+        np.testing.assert_array_equal(
+            lidar_grids.read(path), np.ones((1, 1, 6))
+        )
 
     def test_a_real_grid_is_what_its_readme_says(self):
         folder = shared_files.path("data/grids/kitti_front/val")
@@ -123,9 +126,7 @@ class RecordsTest(FolderTestCase):
                 self.assertEqual(sample["label_ids"].dtype, np.int32)
                 np.testing.assert_array_equal(sample["grid"], grid[..., :5])
                 np.testing.assert_array_equal(sample["mask"], grid[..., 4] > 0)
-                np.testing.assert_array_equal(
-                    sample["label_ids"], grid[..., 5]
-                )
+                np.testing.assert_array_equal(sample["label_ids"], grid[..., 5])
 
     def test_an_interrupted_write_leaves_no_record(self):
         path = self.folder / "cache.tfrecord"
@@ -136,7 +137,9 @@ class RecordsTest(FolderTestCase):
             return synthetic.lidar_grids(2)[index]
 
         with self.assertRaisesRegex(tf.errors.OpError, "scan 2 is bad"):
-            lidar_grids.write_records(path, lidar_grids.dataset(broken, 4), False)
+            lidar_grids.write_records(
+                path, lidar_grids.dataset(broken, 4), False
+            )
         self.assertFalse(path.exists())
         with self.assertRaisesRegex(FileNotFoundError, "cache.tfrecord"):
             lidar_grids.read_records(path, (16, 64))

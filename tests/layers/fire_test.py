@@ -15,8 +15,12 @@ PLAIN = fire.Convolutions(weight_decay=0.0)
 
 def num_weights(model):
     """Kernel elements and bias elements of a model."""
-    kernels = sum(w.shape.num_elements() for w in model.weights if w.shape.rank == 4)
-    biases = sum(w.shape.num_elements() for w in model.weights if w.shape.rank == 1)
+    kernels = sum(
+        w.shape.num_elements() for w in model.weights if w.shape.rank == 4
+    )
+    biases = sum(
+        w.shape.num_elements() for w in model.weights if w.shape.rank == 1
+    )
     return kernels, biases
 
 
@@ -83,9 +87,7 @@ class FireTest(parameterized.TestCase):
         at = np.arange(12) / 2 - 0.25
         inside = np.s_[:, :, 1:-1]
         expected = at[None, None, :, None] * [[[[1.0, 10.0]]]]
-        np.testing.assert_allclose(
-            doubled[inside], expected[inside], rtol=1e-6
-        )
+        np.testing.assert_allclose(doubled[inside], expected[inside], rtol=1e-6)
 
     def test_bilinear_width_refuses_other_kernels_and_survives_its_config(self):
         with self.assertRaisesRegex(ValueError, r"\[1, 4, C, C\]; got"):
@@ -103,7 +105,9 @@ class FireTest(parameterized.TestCase):
         for weight in model.weights:  # biases carry no penalty
             weight.assign(tf.random.stateless_normal(weight.shape, (0, 1)))
         squares = sum(
-            np.sum(np.float64(w) ** 2) for w in model.get_weights() if w.ndim > 1
+            np.sum(np.float64(w) ** 2)
+            for w in model.get_weights()
+            if w.ndim > 1
         )
         self.assertAlmostEqual(
             sum(float(v) for v in model.losses), 0.15 * squares, delta=1e-4

@@ -76,7 +76,9 @@ class GeometryTest(parameterized.TestCase):
     def test_moved_points_project_to_the_cells_they_are_in(self, columns):
         for moved in (
             augmentation.roll(sample(), tf.constant(columns)),
-            augmentation.roll(augmentation.flip(sample()), tf.constant(columns)),
+            augmentation.roll(
+                augmentation.flip(sample()), tf.constant(columns)
+            ),
         ):
             moved = arrays(moved)
             at = np.nonzero(moved["mask"])
@@ -144,7 +146,11 @@ class MixTest(parameterized.TestCase):
         shares = []
         for seed in range(40):
             got = arrays(
-                swap(sample(0, empty=0), sample(1, empty=0), tf.constant([seed, 1]))
+                swap(
+                    sample(0, empty=0),
+                    sample(1, empty=0),
+                    tf.constant([seed, 1]),
+                )
             )
             taken = got["grid"][..., 3] >= 1000  # intensities of `other`
             for name in one:

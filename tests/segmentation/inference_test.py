@@ -58,7 +58,8 @@ class SegmenterTest(parameterized.TestCase):
         self.assertEqual(np.count_nonzero(found.grid_ids), 3)
         self.assertEqual(found.grid.shape, (4, 16, 5))
         self.assertEqual(
-            set(found.milliseconds), {"projection", "network", "back projection"}
+            set(found.milliseconds),
+            {"projection", "network", "back projection"},
         )
 
     def test_points_of_one_cell_share_its_label_where_no_better_is_near(self):

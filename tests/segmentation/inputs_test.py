@@ -130,7 +130,12 @@ class SamplesTest(FolderTestCase):
         (sequence / "labels").mkdir()
         # Two points in one direction, another to the left, one behind.
         points = np.array(
-            [[10, 0.1, 0, 0.1], [5, 0.05, 0, 0.2], [5, 4, 0, 0.3], [-5, 0, 0, 0]]
+            [
+                [10, 0.1, 0, 0.1],
+                [5, 0.05, 0, 0.2],
+                [5, 4, 0, 0.3],
+                [-5, 0, 0, 0],
+            ]
         )
         point_clouds.write_bin(sequence / "velodyne" / "000000.bin", points)
         point_clouds.write_labels(
@@ -166,8 +171,11 @@ class SamplesTest(FolderTestCase):
         }
         for name, (grid, message) in cases.items():
             np.save(self.folder / "2.npy", grid.astype(np.float32))
-            with self.subTest(name), self.assertRaisesRegex(
-                tf.errors.OpError, rf"{self.folder}/2\.npy.*{message}"
+            with (
+                self.subTest(name),
+                self.assertRaisesRegex(
+                    tf.errors.OpError, rf"{self.folder}/2\.npy.*{message}"
+                ),
             ):
                 list(self.grid_samples())
 

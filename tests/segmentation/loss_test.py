@@ -119,9 +119,7 @@ class FocalLossTest(parameterized.TestCase):
         focal = loss.FocalLoss(WEIGHTS, 1.5, 3.0)
         again = keras.losses.deserialize(keras.losses.serialize(focal))
         self.assertEqual(again.get_config(), focal.get_config())
-        np.testing.assert_array_equal(
-            again(*example()), focal(*example())
-        )
+        np.testing.assert_array_equal(again(*example()), focal(*example()))
 
     def test_negative_gamma_is_refused(self):
         with self.assertRaisesRegex(ValueError, "negative; got -1"):

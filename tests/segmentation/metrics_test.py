@@ -69,7 +69,9 @@ class ClassScoresTest(absltest.TestCase):
 
     def test_undefined_scores_are_nan(self):
         labels, guess = np.array([0, 0, 1]), np.array([0, 0, 2])
-        scores = metrics.class_scores(metrics.confusion_matrix(labels, guess, 4))
+        scores = metrics.class_scores(
+            metrics.confusion_matrix(labels, guess, 4)
+        )
         np.testing.assert_array_equal(scores.precision, [1, np.nan, 0, np.nan])
         np.testing.assert_array_equal(scores.recall, [1, 0, np.nan, np.nan])
         np.testing.assert_array_equal(scores.iou, [1, 0, 0, np.nan])
@@ -82,9 +84,7 @@ class MatchingTest(absltest.TestCase):
         # (IoU 2/6). True 2 chooses 8; then 7 is free for true 1.
         truth = np.array([1, 1, 1, 1, 2, 2, 2, 2, 2, 2])
         guess = np.array([7, 7, 7, 7, 7, 7, 7, 8, 8, 0])
-        self.assertEqual(
-            metrics.match_instances(truth, guess), {8: 2, 7: 1}
-        )
+        self.assertEqual(metrics.match_instances(truth, guess), {8: 2, 7: 1})
 
     def test_a_taken_prediction_is_not_taken_again(self):
         # One prediction over two objects: the larger has it.
@@ -120,9 +120,7 @@ class InstanceScoresTest(absltest.TestCase):
         parts = np.array([4, 4, 4, 5, 5, 5, 5, 5, 0, 0, 6, 6, 4])
         counts = metrics.instance_counts(labels, objects, guess, parts, 3)
         # A takes part 4 (IoU 3/5; part 5 has 2/8), B part 5 (3/5): 3 + 3.
-        np.testing.assert_array_equal(
-            counts, [[0, 6, 0], [0, 8, 2], [0, 8, 2]]
-        )
+        np.testing.assert_array_equal(counts, [[0, 6, 0], [0, 8, 2], [0, 8, 2]])
         scores = metrics.instance_scores(counts)
         np.testing.assert_array_equal(scores.precision, [np.nan, 6 / 8, 0])
         np.testing.assert_array_equal(scores.recall, [np.nan, 6 / 8, 0])
@@ -165,9 +163,13 @@ class InstancesTest(absltest.TestCase):
         )
         class_ids = np.repeat([1, 1, 2, 1], [25, 25, 25, 5])
         ids = metrics.instances(points, class_ids, [1, 2])
-        np.testing.assert_array_equal(ids, np.repeat([1, 2, 3, 0], [25] * 3 + [5]))
+        np.testing.assert_array_equal(
+            ids, np.repeat([1, 2, 3, 0], [25] * 3 + [5])
+        )
         ids = metrics.instances(points, class_ids, [2])
-        np.testing.assert_array_equal(ids, np.repeat([0, 0, 1, 0], [25] * 3 + [5]))
+        np.testing.assert_array_equal(
+            ids, np.repeat([0, 0, 1, 0], [25] * 3 + [5])
+        )
 
     def test_the_thesis_settings(self):
         self.assertEqual(metrics.DBSCAN_RADIUS, 0.3)  # Ch. 3 §4.2

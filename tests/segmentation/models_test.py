@@ -131,7 +131,9 @@ class SwitchesTest(parameterized.TestCase):
         added = names(True, False, False) - plain
         self.assertTrue(all(name.endswith("_bn") for name in added))
         self.assertLen(added, 2 + 8 * 3 + 4 * 3)  # of the ReLU convolutions
-        self.assertEqual(names(False, True, False) - plain, {"mask", "with_mask"})
+        self.assertEqual(
+            names(False, True, False) - plain, {"mask", "with_mask"}
+        )
         added = names(False, False, True) - plain
         self.assertEqual({name[:3] for name in added}, {"se1", "se2", "se3"})
 

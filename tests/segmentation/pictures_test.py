@@ -57,7 +57,9 @@ class FileTest(absltest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "picture.png"
             pictures.write(path, stacked)
-            self.assertEqual([p.name for p in path.parent.iterdir()], [path.name])
+            self.assertEqual(
+                [p.name for p in path.parent.iterdir()], [path.name]
+            )
             read = cv2.imread(str(path))[..., ::-1]
         np.testing.assert_array_equal(read, stacked)
 
