@@ -140,7 +140,6 @@ def train(
         roll=config.roll,
         drop=config.drop,
         scale=config.scale,
-        zoom=config.zoom,
         tilt=config.tilt,
         intensity=config.intensity,
         mix=config.mix,

@@ -81,7 +81,8 @@ SQUEEZE_TF_INLINE void IterationRows(const CrfKernels<T>& kernels,
     if (ready >= begin - reach && ready >= 0) window.ComputeWeights(ready);
     if (ready < begin) continue;
     window.Messages(kernels, 0, ready, angular.data(), bilateral.data());
-    for (int c = 0; c < classes; ++c) {
+    std::fill(refined.begin(), refined.end(), T(0));
+    for (int c = 0; c < classes && matrices.add_probabilities; ++c) {
       std::copy_n(window.Plane(ready, c), padded, &refined[c * padded]);
     }
     MultiplyAdd(angular.data(), padded, matrices.angular, false, classes,
@@ -156,8 +157,8 @@ SQUEEZE_TF_INLINE void IterationGradRows(const CrfKernels<T>& kernels,
       Vector projection = {};
       for (int c = 0; c < classes; ++c) {
         const int at = c * padded + x;
-        const Vector value = Load(&angular[at]) + Load(&bilateral[at]) +
-                             Load(g + c * stride + x);
+        Vector value = Load(&angular[at]) + Load(&bilateral[at]);
+        if (matrices.add_probabilities) value += Load(g + c * stride + x);
         Store(&grad_q[at], value);
         projection += value * Load(q + c * stride + x);
       }

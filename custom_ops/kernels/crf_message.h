@@ -48,6 +48,7 @@ template <typename T>
 struct CrfMatrices {
   const T* angular = nullptr;
   const T* bilateral = nullptr;
+  bool add_probabilities = true;  // to what the messages amount to
 };
 
 // A whole mean-field iteration, rows [begin, end) of one image. Reads scores

@@ -184,7 +184,9 @@ class CrfMessageFeatureGradKernel : public CrfKernelBase<T> {
 template <typename T>
 class CrfIterationBase : public CrfKernelBase<T> {
  public:
-  using CrfKernelBase<T>::CrfKernelBase;
+  explicit CrfIterationBase(OpKernelConstruction* c) : CrfKernelBase<T>(c) {
+    OP_REQUIRES_OK(c, c->GetAttr("add_probabilities", &add_probabilities_));
+  }
 
  protected:
   // Matrices from inputs `first` and `first + 1`; false on bad shapes.
@@ -198,8 +200,12 @@ class CrfIterationBase : public CrfKernelBase<T> {
     }
     matrices->angular = c->input(first).flat<T>().data();
     matrices->bilateral = c->input(first + 1).flat<T>().data();
+    matrices->add_probabilities = add_probabilities_;
     return true;
   }
+
+ private:
+  bool add_probabilities_ = true;
 };
 
 template <typename T>

@@ -146,12 +146,13 @@ REGISTER_OP("SqueezeTf>CrfIteration")
     .Attr("angular_kernel: list(float)")
     .Attr("bilateral_kernel: list(float)")
     .Attr("theta: list(float)")
+    .Attr("add_probabilities: bool = true")
     .SetShapeFn(IterationShape)
     .Doc(R"doc(
 One mean-field iteration of the recurrent CRF (thesis ch. 3 sec. 3.3, Fig. 5).
 
 q = softmax(scores); refined = q + a angular_matrix + b bilateral_matrix with
-a, b the messages of CrfMessage.
+a, b the messages of CrfMessage; q is left out if add_probabilities is false.
 
 scores: [B, H, W, C].
 features: [B, H, W, F].
@@ -176,6 +177,7 @@ REGISTER_OP("SqueezeTf>CrfIterationGrad")
     .Attr("angular_kernel: list(float)")
     .Attr("bilateral_kernel: list(float)")
     .Attr("theta: list(float)")
+    .Attr("add_probabilities: bool = true")
     .SetShapeFn(IterationGradShape)
     .Doc("Gradient of CrfIteration, but for its features.");
 

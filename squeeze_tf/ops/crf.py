@@ -65,12 +65,14 @@ def crf_iteration(
     angular_kernel: np.ndarray,
     bilateral_kernel: np.ndarray,
     theta: Sequence[float],
+    add_probabilities: bool = True,
 ) -> tf.Tensor:
     """One mean-field iteration: softmax, messages, compatibility, sum.
 
     Source: Ch. 3 §3.3, Fig. 5. With a, b the messages of q = softmax(scores):
       refined = q + a angular_matrix + b bilateral_matrix
-    Gradients flow to all but `mask`.
+    Without `add_probabilities` q is left out of the sum. Gradients flow to all
+    but `mask`.
 
     Args:
       scores: [B, H, W, C] float.
@@ -81,6 +83,7 @@ def crf_iteration(
       angular_kernel: [h, w, C].
       bilateral_kernel: [h, w, C].
       theta: [C].
+      add_probabilities: whether q is part of the result.
 
     Returns:
       [B, H, W, C].
@@ -93,17 +96,16 @@ def crf_iteration(
     if library is None:
         q = tf.nn.softmax(scores)
         angular, bilateral = _stock(q, features, mask, *kernels)
-        return (
-            q
-            + tf.matmul(angular, angular_matrix)
-            + tf.matmul(bilateral, bilateral_matrix)
-        )
+        sent = tf.matmul(angular, angular_matrix)
+        sent += tf.matmul(bilateral, bilateral_matrix)
+        return q + sent if add_probabilities else sent
     return library.squeeze_tf_crf_iteration(
         scores=scores,
         features=features,
         mask=mask,
         angular_matrix=angular_matrix,
         bilateral_matrix=bilateral_matrix,
+        add_probabilities=add_probabilities,
         **_attributes(*kernels),
     )
 
@@ -245,6 +247,7 @@ def _iteration_gradient(
         mask=mask,
         angular_matrix=angular_matrix,
         bilateral_matrix=bilateral_matrix,
+        add_probabilities=op.get_attr("add_probabilities"),
         **_own_attributes(op),
     )
     grad_bilateral = tf.matmul(grad_refined, bilateral_matrix, transpose_b=True)

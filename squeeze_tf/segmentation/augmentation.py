@@ -21,8 +21,6 @@ class Augmentation:
       roll: turn full-turn scans by a random azimuth.
       drop: largest share of returns dropped (dropout noise, Ch. 3 §3.4).
       scale: largest relative change of all distances.
-      zoom: largest factor by which half of the scans are pushed away from
-        the sensor; below 1 means never.
       tilt: largest slope, in x and in y, given to the ground.
       intensity: largest relative change of all intensities.
       mix: share of scans that take a sector of azimuths or a band of rows
@@ -36,7 +34,6 @@ class Augmentation:
     roll: bool = False
     drop: float = 0.0
     scale: float = 0.0
-    zoom: float = 0.0
     tilt: float = 0.0
     intensity: float = 0.0
     mix: float = 0.0
@@ -58,14 +55,11 @@ def augment(
       A sample of the same shapes.
     """
     seeds = tf.unstack(
-        tf.random.stateless_uniform([11, 2], seed, None, None, tf.int32)
+        tf.random.stateless_uniform([9, 2], seed, None, None, tf.int32)
     )
     sample = _turn(sample, seeds[0], settings)
     if settings.mix or settings.paste_ids:
         other = _turn(other, seeds[1], settings)
-    if settings.zoom > 1:
-        sample = _zoom_half(sample, seeds[9], settings.zoom)
-        other = _zoom_half(other, seeds[10], settings.zoom)
     if settings.mix:
         for place, mixed in enumerate(
             (
@@ -142,53 +136,6 @@ def tilt(sample: Sample, slope: tf.Tensor) -> Sample:
     return sample | {"grid": tf.stack([x, y, z, intensity, distance], axis=-1)}
 
 
-def zoom_out(sample: Sample, factor: tf.Tensor) -> Sample:
-    """Pushes a scan away, so that objects look as they do farther off.
-
-    Ours: few scans show each class at few distances. A return at range r,
-    zenith θ and azimuth φ goes to factor r, θ / factor and φ / factor, which
-    keeps sizes across the ray and heights above the ground (for small
-    angles); depths grow. Azimuths repeat to fill the columns. Rows whose
-    source lies below the scan keep what they were, the ground near the
-    sensor; rows whose source lies above it become empty.
-    """
-    grid, mask = sample["grid"], sample["mask"]
-    height, width = tf.unstack(tf.shape(mask))
-    slope, horizon = _zenith_line(grid, mask)
-    rows = tf.range(height)
-    # zenith(source) = factor zenith(row), both on the line of the rows
-    source = factor * (tf.cast(rows, tf.float32) - horizon) + horizon
-    source = tf.cast(tf.round(source), tf.int32)
-    above, below = source < 0, source >= height
-    columns = tf.cast(tf.cast(tf.range(width), tf.float32) * factor, tf.int32)
-    picked = {
-        name: tf.gather(
-            tf.gather(value, tf.clip_by_value(source, 0, height - 1)),
-            columns % width,
-            axis=1,
-        )
-        for name, value in sample.items()
-    }
-    distance = factor * picked["grid"][..., 4]
-    zenith = slope * (tf.cast(rows, tf.float32) - horizon)[:, tf.newaxis]
-    azimuth = _column_azimuth(grid, mask)
-    pushed = tf.stack(
-        [
-            distance * tf.cos(zenith) * tf.cos(azimuth),
-            distance * tf.cos(zenith) * tf.sin(azimuth),
-            distance * tf.sin(zenith),
-            picked["grid"][..., 3],
-            distance,
-        ],
-        axis=-1,
-    )
-    return _merge(
-        tf.broadcast_to(below[:, tf.newaxis], tf.shape(mask)),
-        sample,
-        _keep(picked | {"grid": pushed}, ~above[:, tf.newaxis]),
-    )
-
-
 def drop_returns(sample: Sample, seed: tf.Tensor, most: float) -> Sample:
     """Empties cells at a rate drawn from [0, most]."""
     seeds = tf.unstack(
@@ -235,37 +182,6 @@ def _turn(sample: Sample, seed: tf.Tensor, settings: Augmentation) -> Sample:
         )
         sample = roll(sample, columns)
     return sample
-
-
-def _zoom_half(sample: Sample, seed: tf.Tensor, most: float) -> Sample:
-    seeds = tf.unstack(
-        tf.random.stateless_uniform([2, 2], seed, None, None, tf.int32)
-    )
-    factor = tf.random.stateless_uniform([], seeds[0], 1.0, most)
-    return _select(
-        _chance(seeds[1], 0.0, 0.5), zoom_out(sample, factor), sample
-    )
-
-
-def _zenith_line(
-    grid: tf.Tensor, mask: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Slope (radians per row) and row of the horizon, by least squares."""
-    rows = tf.cast(tf.where(mask)[:, 0], tf.float32)
-    returns = tf.boolean_mask(grid, mask)
-    zenith = tf.asin(tf.clip_by_value(returns[:, 2] / returns[:, 4], -1.0, 1.0))
-    mean_row, mean_zenith = tf.reduce_mean(rows), tf.reduce_mean(zenith)
-    slope = tf.reduce_sum((rows - mean_row) * (zenith - mean_zenith))
-    slope /= tf.reduce_sum((rows - mean_row) ** 2)
-    return slope, mean_row - mean_zenith / slope
-
-
-def _column_azimuth(grid: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """[W] radians: direction of the mean return; 0 for an empty column."""
-    valid = tf.cast(mask, tf.float32)[..., tf.newaxis]
-    distance = tf.maximum(grid[..., 4:], 1e-6)
-    total = tf.reduce_sum(valid * grid[..., :2] / distance, axis=0)
-    return tf.atan2(total[:, 1], total[:, 0])
 
 
 def _take_range(

@@ -60,7 +60,6 @@ class SegmentationConfig:
     roll: bool = False
     drop: float = 0.0
     scale: float = 0.0
-    zoom: float = 0.0
     tilt: float = 0.0
     intensity: float = 0.0
     mix: float = 0.0
@@ -87,17 +86,19 @@ _SQUEEZESEG = dataclasses.replace(
 _SMALL = dataclasses.replace(
     SegmentationConfig(),
     crf="none",
-    batch_norm_momentum=0.9,
+    batch_norm_momentum=0.95,
     loss_scale=1.0,
     optimizer="adamw",
     schedule="cosine",
-    learning_rate=3e-3,
+    learning_rate=2e-3,
     warmup_epochs=3,
     weight_decay=0.01,
+    average=0.99,
     roll=True,
     drop=0.3,
-    scale=0.05,
-    intensity=0.1,
+    scale=0.1,
+    tilt=0.04,
+    intensity=0.05,
     mix=0.8,
 )
 
@@ -119,14 +120,14 @@ CONFIGS = {
         _SMALL,
         label_map="semantic_kitti_grids",
         ignored_ids=(0,),
-        batch_size=3,
+        batch_size=1,
         epochs=50,
         paste_ids=(1, 2, 3, 4, 5, 6, 7, 8, 14, 16, 18, 19),
     ),
     "semantic_kitti_few_thesis_classes": dataclasses.replace(
         _SMALL,
         label_map="grids_to_kitti",
-        batch_size=3,
+        batch_size=1,
         epochs=50,
         paste_ids=(1, 2, 3),
     ),
@@ -145,10 +146,12 @@ CONFIGS = {
         dataset="simulated",
         label_map="kitti",
         projection="hdl64e_front",
-        crf="thesis",
+        crf="mean_field",
         batch_size=8,
         epochs=12,
         warmup_epochs=1,
+        learning_rate=3e-3,
+        average=0.0,
         roll=False,
         mix=0.5,
     ),

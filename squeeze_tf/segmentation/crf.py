@@ -9,7 +9,7 @@ from squeeze_tf.ops import crf as crf_ops
 
 keras = tf.keras
 
-FORMS = ("thesis", "released")
+FORMS = ("thesis", "mean_field", "released")
 # The released configuration: unknown and car; pedestrian and cyclist.
 KITTI_ANGULAR_THETA = (0.9, 0.9, 0.6, 0.6)
 KITTI_BILATERAL_THETA = (0.015, 0.015, 0.01, 0.01)
@@ -28,6 +28,10 @@ class RecurrentCRF(keras.layers.Layer):
     - "thesis": the bilateral kernel is the product of Eq. 3 inside the sum,
       and A and B start as minus the Potts model, so that Eq. 2's penalty
       lowers the score of labels that differ from the neighbours'.
+    - "mean_field": the same with the scores of the CNN in the place of q in the
+      sum, x = scores + a A + b B, which is the update of Eq. 2's sources (its
+      unary term is -log P): softmax is applied once, and networks train as
+      fast as without it.
     - "released": b is the product of two sums, angular exponents are rounded
       down (ops.crf.angular_gaussian) and A and B start as plus the Potts
       model, as in the authors' code; their checkpoints need it.
@@ -46,7 +50,7 @@ class RecurrentCRF(keras.layers.Layer):
       num_iterations: how often the messages pass.
       size: height and width of the neighbourhood, odd.
       num_features: how many feature channels enter the bilateral weight.
-      form: "thesis" or "released".
+      form: "thesis", "mean_field" or "released".
       angular_compatibility: start of A off its diagonal, as a magnitude.
       bilateral_compatibility: start of B off its diagonal, as a magnitude.
     """
@@ -125,20 +129,24 @@ class RecurrentCRF(keras.layers.Layer):
         x, features, mask = inputs
         features = features[..., : self.num_features]
         mask = mask[..., 0] > 0
+        scores = x
         for _ in range(self.num_iterations):
-            if self.form == "thesis":
-                x = crf_ops.crf_iteration(
-                    x,
-                    features,
-                    mask,
-                    tf.convert_to_tensor(self._angular_matrix),
-                    tf.convert_to_tensor(self._bilateral_matrix),
-                    angular_kernel=self._angular,
-                    bilateral_kernel=self._bilateral,
-                    theta=self._theta,
-                )
-            else:
+            if self.form == "released":
                 x = self._released_iteration(x, features, mask)
+                continue
+            x = crf_ops.crf_iteration(
+                x,
+                features,
+                mask,
+                tf.convert_to_tensor(self._angular_matrix),
+                tf.convert_to_tensor(self._bilateral_matrix),
+                angular_kernel=self._angular,
+                bilateral_kernel=self._bilateral,
+                theta=self._theta,
+                add_probabilities=self.form == "thesis",
+            )
+            if self.form == "mean_field":
+                x += scores
         return x
 
     def get_config(self) -> dict:

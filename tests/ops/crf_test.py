@@ -146,6 +146,18 @@ class CrfMessageTest(parameterized.TestCase):
                 angular, bilateral = loop(q, *inputs.values(), **settings)
                 want = q + angular @ a + bilateral @ b
                 np.testing.assert_allclose(got, want, rtol=0, atol=tolerance)
+                with ops():
+                    got = crf.crf_iteration(
+                        scores,
+                        *inputs.values(),
+                        a,
+                        b,
+                        add_probabilities=False,
+                        **settings,
+                    )
+                np.testing.assert_allclose(
+                    got, want - q, rtol=0, atol=tolerance
+                )
 
     @parameterized.named_parameters(*BOTH)
     def test_gradients_of_an_iteration_are_those_of_differences(self, ops):
@@ -157,7 +169,16 @@ class CrfMessageTest(parameterized.TestCase):
                 refined = crf.crf_iteration(
                     scores, features, inputs["mask"], a, b, **settings
                 )
-            return tf.reduce_sum(refined * pull)
+                sent = crf.crf_iteration(
+                    scores,
+                    features,
+                    inputs["mask"],
+                    a,
+                    b,
+                    add_probabilities=False,
+                    **settings,
+                )
+            return tf.reduce_sum(refined * pull + sent * pull**2)
 
         given = [inputs["probabilities"], inputs["features"], *matrices(3)]
         for got, want in zip(

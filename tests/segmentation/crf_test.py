@@ -51,7 +51,8 @@ def mean_field(scores, features, mask, form, theta, angular, bilateral):
                     w = np.exp(-gap / (2 * theta**2))
                     like += w * (1 if released else g) * q[j]
             b[i] = like * near if released else like
-        x = q + a @ (0.02 * potts) + b @ (0.1 * potts)
+        unary = scores if form == "mean_field" else q
+        x = unary + a @ (0.02 * potts) + b @ (0.1 * potts)
     return x
 
 
