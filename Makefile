@@ -30,7 +30,8 @@ help:  ## Says what can be made.
 setup: $(LIBRARY)  ## Makes .venv, installs everything, builds the operators.
 
 demo: $(LIBRARY)  ## Runs the tour of the project; results in demo/.
-	$(BIN)/python -m experiments.demo --workdir=demo
+	TF_CPP_MIN_LOG_LEVEL=2 SQUEEZE_TF_SHARED=$(SHARED) \
+		$(BIN)/python -m experiments.demo --workdir=demo
 
 test: $(LIBRARY)  ## Runs all tests; PYTEST_ARGS="-k crf" picks some.
 	$(ONE_THREAD) SQUEEZE_TF_SHARED=$(SHARED) TF_CPP_MIN_LOG_LEVEL=2 \

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 import tensorflow as tf
-from absl import app, logging
+from absl import app, flags, logging
 
 from squeeze_tf import config as config_lib
 from squeeze_tf import training
@@ -208,6 +208,8 @@ def run(main: Callable[[list[str]], None]) -> None:
     """app.run() that ends in one line where the input is at fault."""
 
     def guarded(arguments: list[str]) -> None:
+        if not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)
         try:
             main(arguments)
         except (

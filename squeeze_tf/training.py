@@ -139,14 +139,14 @@ def fit(
         history = model.fit(
             batches(epoch),
             initial_epoch=epoch,
-            epochs=epoch + 1,
+            epochs=epochs,  # for the display; one at a time is run
             validation_data=None if mean else validation,
-            callbacks=[mean] if mean else [],
+            callbacks=[_OneEpoch(), *([mean] if mean else [])],
             verbose=verbose,
         )
         line = {name: float(v[-1]) for name, v in history.history.items()}
         if mean and validation is not None:
-            line |= _validate_average(model, mean, validation)
+            line |= _validate_average(model, mean, validation, verbose)
         if not all(abs(value) < float("inf") for value in line.values()):
             raise FloatingPointError(f"epoch {epoch}: not finite: {line}")
         record.append({"epoch": epoch} | line)
@@ -208,14 +208,22 @@ def load_model(workdir: str | os.PathLike) -> keras.Model:
     return model
 
 
+class _OneEpoch(keras.callbacks.Callback):
+    """Ends keras.Model.fit after the epoch it starts with."""
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.model.stop_training = True
+
+
 def _validate_average(
     model: keras.Model,
     mean: weight_average.WeightAverage,
     validation: tf.data.Dataset,
+    verbose: str | int,
 ) -> dict[str, float]:
     """Metrics of the averaged weights, named as Keras names them."""
     mean.swap()
-    found = model.evaluate(validation, verbose=0, return_dict=True)
+    found = model.evaluate(validation, verbose=verbose, return_dict=True)
     mean.swap()
     return {f"val_{name}": float(value) for name, value in found.items()}
 
