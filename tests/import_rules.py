@@ -13,7 +13,8 @@ _BASE = {
     "export": {"ops"},
     "layers": {"ops"},
     "tf1_checkpoint": set(),
-    "training": set(),
+    "training": {"weight_average"},
+    "weight_average": set(),
 }
 _TOPICS = {
     "adaptation": set(_BASE) | {"segmentation"},
@@ -110,7 +111,7 @@ def label(module: str) -> str | None:
         return None
     if name == "config":
         return "//squeeze_tf:config"
-    if name in ("export", "tf1_checkpoint", "training"):
+    if name in ("export", "tf1_checkpoint", "training", "weight_average"):
         return "//squeeze_tf"
     if name in ("experiments", "tools"):
         return f"//{name}"
