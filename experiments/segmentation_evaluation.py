@@ -7,7 +7,6 @@ import pathlib
 import numpy as np
 
 from experiments import segmentation_run
-from squeeze_tf import config as config_lib
 from squeeze_tf import training
 from squeeze_tf.data import label_maps
 from squeeze_tf.segmentation import evaluation, metrics, pictures
@@ -23,13 +22,7 @@ def run(
 ) -> evaluation.Evaluation:
     """Evaluates, prints the tables and writes the files."""
     workdir = pathlib.Path(workdir)
-    config = config_lib.override(
-        config_lib.read(
-            segmentation_run.SegmentationConfig,
-            workdir / segmentation_run.CONFIG,
-        ),
-        settings,
-    )
+    config = segmentation_run.read_run(workdir, settings)
     model = training.load_model(workdir)
     folder = pathlib.Path(output or workdir / "evaluation")
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,15 @@
 """Exports a trained network, compares the files and says what came out."""
 
+import dataclasses
 import itertools
+import json
+import os
 import pathlib
 import shutil
 
 import numpy as np
 
 from experiments import segmentation_run
-from squeeze_tf import config as config_lib
 from squeeze_tf import export, training
 
 
@@ -19,10 +21,7 @@ def run(
     num_scans: int = 4,
 ) -> list[export.Parity]:
     """Exports, compares, prints the report; raises below the bounds."""
-    config = config_lib.read(
-        segmentation_run.SegmentationConfig,
-        pathlib.Path(workdir) / segmentation_run.CONFIG,
-    )
+    config = segmentation_run.read_run(workdir)
     model = training.load_model(workdir)
     folder = pathlib.Path(output)
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +52,14 @@ def run(
         except ValueError as error:
             refused.append(str(error))
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    print(f"Exports lie in {folder.resolve()}")
+    report = [
+        dataclasses.asdict(parity) | {"path": parity.path.name}
+        for parity in reports
+    ]
+    scratch = folder / "parity.tmp"
+    scratch.write_text(json.dumps(report, indent=2))
+    os.replace(scratch, folder / "parity.json")
+    print(f"Exports and parity.json lie in {folder.resolve()}")
     if refused:
         raise ValueError("refused: " + "; ".join(refused))
     return reports

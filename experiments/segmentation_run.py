@@ -13,6 +13,7 @@ from absl import app, flags, logging
 from squeeze_tf import config as config_lib
 from squeeze_tf import training
 from squeeze_tf.data import label_maps, lidar_grids
+from squeeze_tf.geometry import spherical
 from squeeze_tf.segmentation import augmentation, crf, inputs, loss, models
 from squeeze_tf.segmentation import config as segmentation_config
 
@@ -27,6 +28,25 @@ STRATEGIES = {
     "mirrored": tf.distribute.MirroredStrategy,
     "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
 }
+
+
+def read_run(
+    workdir: str | os.PathLike, settings: list[str] = ()
+) -> SegmentationConfig:
+    """The config of a run, with the label map and projection it was made with.
+
+    Both are the workdir's copies, unless `settings` say otherwise, so that a
+    run stays whole when the originals change or move.
+    """
+    workdir = pathlib.Path(workdir)
+    config = config_lib.read(SegmentationConfig, workdir / CONFIG)
+    kept = {"label_map": LABEL_MAP, "projection": PROJECTION}
+    own = [
+        f"{field}={workdir / name}"
+        for field, name in kept.items()
+        if (workdir / name).exists()
+    ]
+    return config_lib.override(config, [*own, *settings])
 
 
 def samples(config: SegmentationConfig, folder: str) -> tf.data.Dataset:
@@ -105,8 +125,9 @@ def train(
     training.set_seed(config.seed)
     train_samples = samples(config, config.train_data)
     config = with_statistics(config, train_samples)
-    prepare_workdir(config, workdir)
     shape = train_samples.element_spec["grid"].shape
+    check(config, tuple(shape))
+    prepare_workdir(config, workdir, tuple(shape))
     num_steps = -(-int(train_samples.cardinality()) // config.batch_size)
     with scope.scope():
         model = build(config, tuple(shape))
@@ -184,11 +205,40 @@ def metrics(config: SegmentationConfig) -> list[tf.keras.metrics.Metric]:
     ]
 
 
-def prepare_workdir(config: SegmentationConfig, workdir: pathlib.Path) -> None:
-    """Writes what the other scripts need to know of a run.
+def check(config: SegmentationConfig, shape: tuple[int, ...]) -> None:
+    """Refuses settings that do not fit the classes or the grids.
 
     Raises:
-      ValueError: the folder holds a run of another config.
+      ValueError: says which, what was needed and what came.
+    """
+    num_classes = len(label_maps.load(config.label_map).names)
+    if len(config.class_weights) != num_classes:
+        raise ValueError(
+            f"class_weights must hold {num_classes} values, one for each class "
+            f"of {config.label_map}, or none; got {len(config.class_weights)}"
+        )
+    view = inputs.find_projection(config.projection)
+    if config.roll and not (fits(view, shape) and view.is_full_turn):
+        raise ValueError(
+            "roll=true needs grids of a full turn, whose projection says so; "
+            f"got {config.projection} and grids of {shape[:2]}"
+        )
+
+
+def fits(view: spherical.Projection, shape: tuple[int, ...]) -> bool:
+    """Whether grids of `shape` can be of this projection."""
+    return (view.rows, view.columns) == tuple(shape[:2])
+
+
+def prepare_workdir(
+    config: SegmentationConfig, workdir: pathlib.Path, shape: tuple[int, ...]
+) -> None:
+    """Writes what the other scripts need to know of a run.
+
+    The projection is left out where the grids came from elsewhere.
+
+    Raises:
+      ValueError: the folder holds a run of another config or label map.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / CONFIG
@@ -196,11 +246,15 @@ def prepare_workdir(config: SegmentationConfig, workdir: pathlib.Path) -> None:
         raise ValueError(
             f"{path} is of another run; take a new workdir, or remove it"
         )
+    label_map = label_maps.find(config.label_map)
+    kept = workdir / LABEL_MAP
+    if kept.exists() and kept.read_bytes() != label_map.read_bytes():
+        raise ValueError(f"{kept} differs from {label_map}; take a new workdir")
     config_lib.write(config, path)
-    shutil.copyfile(label_maps.find(config.label_map), workdir / LABEL_MAP)
-    config_lib.write(
-        inputs.find_projection(config.projection), workdir / PROJECTION
-    )
+    shutil.copyfile(label_map, kept)
+    view = inputs.find_projection(config.projection)
+    if fits(view, shape):
+        config_lib.write(view, workdir / PROJECTION)
     logging.info("the run's settings lie in %s", path)
 
 

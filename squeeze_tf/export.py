@@ -24,6 +24,13 @@ MIN_AGREEMENT = {
     "float16": 0.995,
     "int8": 0.95,
 }
+# Largest difference of any score; 8 bits are judged by their labels alone.
+MAX_DIFFERENCE = {
+    "saved_model": 1e-3,
+    "float32": 1e-3,
+    "float16": 0.2,
+    "int8": float("inf"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +62,7 @@ def saved_model(model: keras.Model, path: str | os.PathLike) -> None:
       ValueError: a custom operator is left in the graph.
       FileExistsError: `path` exists.
     """
-    path = pathlib.Path(path)
-    if path.exists():
-        raise FileExistsError(f"{path} exists; remove it or take another name")
+    path = _new(path)
     scratch = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(scratch, ignore_errors=True)
     module = tf.Module()  # holds the weights; a model would bring its own graph
@@ -81,9 +86,11 @@ def tflite(model: keras.Model, path: str | os.PathLike, kind: str) -> None:
 
     Raises:
       ValueError: `kind` is unknown.
+      FileExistsError: `path` exists.
     """
     if kind not in TFLITE_KINDS:
         raise ValueError(f"kind must be one of {TFLITE_KINDS}; got {kind!r}")
+    path = _new(path)
     serve = _serving(model, batch_size=1)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([serve], model)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -92,7 +99,6 @@ def tflite(model: keras.Model, path: str | os.PathLike, kind: str) -> None:
     if kind == "float16":
         converter.target_spec.supported_types = [tf.float16]
     content = converter.convert()
-    path = pathlib.Path(path)
     scratch = path.with_name(f".{path.name}.tmp")
     scratch.write_bytes(content)
     os.replace(scratch, path)
@@ -120,6 +126,8 @@ def compare(
     for batch in batches:
         expected = model(batch, training=False).numpy()
         got = run(batch)
+        if not np.isfinite(got).all():
+            raise ValueError(f"{path}: scores are not finite")
         largest = max(largest, float(np.abs(got - expected).max()))
         equal = got.argmax(-1) == expected.argmax(-1)
         same, count = same + int(equal.sum()), count + equal.size
@@ -138,7 +146,8 @@ def check(parity: Parity, min_agreement: float | None = None) -> None:
     """Refuses an export that departs from the live model.
 
     Raises:
-      ValueError: the labels agree in fewer cells than the bound.
+      ValueError: the labels agree in fewer cells than the bound, or a score
+        differs by more than MAX_DIFFERENCE.
     """
     bound = (
         MIN_AGREEMENT[parity.kind] if min_agreement is None else min_agreement
@@ -148,6 +157,19 @@ def check(parity: Parity, min_agreement: float | None = None) -> None:
             f"{parity.path}: labels agree with the live model in "
             f"{parity.agreement:.4%} of the cells, below {bound:.4%}"
         )
+    most = MAX_DIFFERENCE[parity.kind]
+    if parity.largest_difference > most:
+        raise ValueError(
+            f"{parity.path}: scores differ by up to "
+            f"{parity.largest_difference:.2e}, above {most:.0e}"
+        )
+
+
+def _new(path: str | os.PathLike) -> pathlib.Path:
+    path = pathlib.Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path} exists; remove it or take another name")
+    return path
 
 
 def _serving(

@@ -233,9 +233,11 @@ def _worker_folder(workdir: pathlib.Path, model: keras.Model) -> pathlib.Path:
     resolver = model.distribute_strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return workdir
-    if resolver.task_type == "chief" or resolver.task_id == 0:
+    has_chief = "chief" in resolver.cluster_spec().jobs
+    chief = ("chief" if has_chief else "worker", 0)
+    if (resolver.task_type, resolver.task_id) == chief:
         return workdir
-    return workdir / f"worker_{resolver.task_id}"
+    return workdir / f"{resolver.task_type}_{resolver.task_id}"
 
 
 def _restore(
@@ -245,7 +247,8 @@ def _restore(
 ) -> None:
     if manager.latest_checkpoint is None:
         return
-    model.optimizer.build(model.trainable_variables)
+    with model.distribute_strategy.scope():  # slots live where weights do
+        model.optimizer.build(model.trainable_variables)
     _read_checkpoint(checkpoint, manager.latest_checkpoint, model)
 
 

@@ -136,6 +136,34 @@ class ExportTest(parameterized.TestCase):
             export.check(parity)
 
 
+class CheckTest(absltest.TestCase):
+    def parity(self, **changes):
+        values = {
+            "path": pathlib.Path("saved"),
+            "kind": "float32",
+            "largest_difference": 1e-5,
+            "agreement": 1.0,
+            "size": 1,
+        }
+        return export.Parity(**(values | changes))
+
+    def test_either_bound_refuses(self):
+        export.check(self.parity())
+        with self.assertRaisesRegex(ValueError, "scores differ"):
+            export.check(self.parity(largest_difference=0.01))
+        with self.assertRaisesRegex(ValueError, "labels agree"):
+            export.check(self.parity(agreement=0.99))
+
+    def test_scores_that_are_not_finite_are_refused(self):
+        model = small_model()
+        model.get_layer("conv14_prob").bias.assign([np.nan, 0.0, 0.0, 0.0])
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "saved"
+            export.saved_model(model, path)
+            with self.assertRaisesRegex(ValueError, "not finite"):
+                export.compare(model, path, "saved_model", scans()[:1, None])
+
+
 class LiteTest(parameterized.TestCase):
     # Rounding: 24 and 11 bits of mantissa, and 8 bits of each weight.
     @parameterized.parameters(

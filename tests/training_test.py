@@ -119,6 +119,11 @@ class ResumeTest(FolderTestCase):
         self.assert_same_run(self.fit("parts"), whole)
         self.assert_same_run(self.fit("parts"), whole)  # nothing left to do
 
+    def test_the_running_average_goes_on_where_it_stopped(self):
+        whole = self.fit("whole", average=0.9)
+        self.fit("parts", epochs=1, average=0.9)
+        self.assert_same_run(self.fit("parts", average=0.9), whole)
+
     def test_dropout_differs_between_epochs(self):
         # Otherwise the tests above could not notice a lost random state.
         model = tiny_model()

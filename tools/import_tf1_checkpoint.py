@@ -39,7 +39,7 @@ def main(_: list[str]) -> None:
     workdir = pathlib.Path(_WORKDIR.value)
     model = segmentation_run.build(config, (64, 512, 5))
     left = tf1_checkpoint.load(model, _CHECKPOINT.value)
-    segmentation_run.prepare_workdir(config, workdir)
+    segmentation_run.prepare_workdir(config, workdir, (64, 512))
     training.save_model(model, workdir)
     logging.info("left out, as only training needs them: %s", left)
     print(f"{model.count_params():,} parameters imported into {workdir}")

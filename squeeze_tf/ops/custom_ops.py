@@ -63,4 +63,4 @@ def active_library() -> ModuleType | None:
 
 @functools.cache
 def _has_gpu() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))
+    return bool(tf.config.get_visible_devices("GPU"))

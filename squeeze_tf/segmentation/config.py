@@ -115,10 +115,15 @@ CONFIGS = {
     "squeezeseg_v2": _KITTI,
     # Ch. 3 Tables 1-2 without the CRF.
     "squeezeseg_no_crf": dataclasses.replace(_SQUEEZESEG, crf="none"),
+    # Any classes and any sensor, from hundreds to thousands of scans.
+    "own": dataclasses.replace(
+        _SMALL, crf="mean_field", batch_size=8, epochs=60, roll=False, mix=0.5
+    ),
     # Few real scans from scratch: experiments/RESULTS.md.
     "semantic_kitti_few": dataclasses.replace(
         _SMALL,
         label_map="semantic_kitti_grids",
+        projection="hdl64e_1024",
         ignored_ids=(0,),
         batch_size=1,
         epochs=50,
@@ -127,6 +132,7 @@ CONFIGS = {
     "semantic_kitti_few_thesis_classes": dataclasses.replace(
         _SMALL,
         label_map="grids_to_kitti",
+        projection="hdl64e_1024",
         batch_size=1,
         epochs=50,
         paste_ids=(1, 2, 3),

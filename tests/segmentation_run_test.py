@@ -1,0 +1,69 @@
+"""Settings that do not fit the data, and what a workdir keeps of a run."""
+
+import dataclasses
+import pathlib
+import tempfile
+
+from absl.testing import absltest
+
+from experiments import segmentation_run
+from squeeze_tf.segmentation import config as segmentation_config
+
+_FULL = (64, 1024, 5)
+
+
+class SegmentationRunTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.workdir = pathlib.Path(folder.name)
+        self.config = dataclasses.replace(
+            segmentation_config.CONFIGS["semantic_kitti_few_thesis_classes"],
+            class_weights=(1.0, 2.0, 3.0, 4.0),
+        )
+
+    def test_class_weights_must_be_one_for_each_class(self):
+        segmentation_run.check(self.config, _FULL)
+        short = dataclasses.replace(self.config, class_weights=(1.0, 2.0))
+        with self.assertRaisesRegex(ValueError, "must hold 4 values.*got 2"):
+            segmentation_run.check(short, _FULL)
+
+    def test_roll_needs_a_full_turn(self):
+        front = dataclasses.replace(self.config, projection="hdl64e_front")
+        for config, shape in (
+            (front, (64, 512, 5)),
+            (self.config, (32, 240, 5)),  # not the projection's grids
+        ):
+            with self.assertRaisesRegex(ValueError, "roll=true needs"):
+                segmentation_run.check(config, shape)
+
+    def test_a_workdir_keeps_its_label_map_and_projection(self):
+        label_map = self.workdir / "classes.yaml"
+        text = (
+            "classes:\n"
+            "  - {name: unknown, from: [0], color: [0, 0, 0], write: 0}\n"
+            "  - {name: car, from: [1], color: [255, 0, 0], write: 1}\n"
+        )
+        label_map.write_text(text)
+        config = dataclasses.replace(self.config, label_map=str(label_map))
+        run = self.workdir / "run"
+        segmentation_run.prepare_workdir(config, run, _FULL)
+        label_map.unlink()
+        kept = segmentation_run.read_run(run)
+        self.assertEqual(kept.label_map, str(run / "label_map.yaml"))
+        self.assertEqual(kept.projection, str(run / "projection.json"))
+        other = segmentation_run.read_run(run, ["label_map=kitti"])
+        self.assertEqual(other.label_map, "kitti")
+
+        label_map.write_text(text.replace("car", "van"))
+        with self.assertRaisesRegex(ValueError, "differs from"):
+            segmentation_run.prepare_workdir(config, run, _FULL)
+
+    def test_grids_of_another_size_leave_no_projection(self):
+        segmentation_run.prepare_workdir(self.config, self.workdir, (32, 240))
+        self.assertFalse((self.workdir / "projection.json").exists())
+
+
+if __name__ == "__main__":
+    absltest.main()
