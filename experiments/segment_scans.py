@@ -5,8 +5,8 @@
 `--input` is a scan (.bin, .pcd, .ply, .las, .laz, .npy), a folder of them or
 a .txt list. Each scan gets a SemanticKITTI .label file of the label map's
 `write` ids, with `--instances` instance ids too, and a picture with
-`--picture`. A file that cannot be read is reported, the others go on, and the
-exit code is 1.
+`--picture`; what is there already stays without `--overwrite`. A file that
+cannot be read or written is reported, the others go on, and the exit code is 1.
 """
 
 import os
@@ -21,14 +21,19 @@ from experiments import segmentation_run
 from squeeze_tf import config as config_lib
 from squeeze_tf import training
 from squeeze_tf.data import label_maps, point_clouds, scan_folders
-from squeeze_tf.geometry import spherical
-from squeeze_tf.segmentation import inference, metrics, pictures
+from squeeze_tf.segmentation import inference, inputs, metrics, pictures
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of train_segmentation.")
 _INPUT = flags.DEFINE_string("input", None, "Scan, folder or .txt list.")
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write.")
 _PICTURE = flags.DEFINE_bool("picture", False, "Draw range and labels.")
 _INSTANCES = flags.DEFINE_list("instances", [], "Classes to cluster.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace labels and pictures that are there already."
+)
+_PROJECTION = flags.DEFINE_string(
+    "projection", None, "Preset or .json instead of the workdir's."
+)
 _DROP_INVALID = flags.DEFINE_bool(
     "drop_invalid", False, "Label scans with NaN points, without those points."
 )
@@ -44,6 +49,14 @@ def segment(
     label_map: label_maps.LabelMap,
 ) -> dict[str, float]:
     """Labels one file and returns its latencies in milliseconds."""
+    label_path = output / f"{path.stem}.label"
+    picture_path = output / f"{path.stem}.png"
+    for written in (label_path, *([picture_path] * _PICTURE.value)):
+        if written.exists() and not _OVERWRITE.value:
+            raise FileExistsError(
+                f"expected no {written}, which may be ground truth; "
+                "--overwrite replaces it"
+            )
     scan = point_clouds.read(
         path,
         drop_invalid=_DROP_INVALID.value,
@@ -55,7 +68,7 @@ def segment(
         wanted = [label_map.names.index(name) for name in _INSTANCES.value]
         instance_ids = metrics.instances(scan.points, found.class_ids, wanted)
     point_clouds.write_labels(
-        output / f"{path.stem}.label",
+        label_path,
         label_maps.to_raw(label_map, found.class_ids),
         instance_ids,
     )
@@ -66,7 +79,7 @@ def segment(
                 found.grid, found.grid_ids, label_map.colors
             ),
         }
-        pictures.write(output / f"{path.stem}.png", pictures.stack(rows))
+        pictures.write(picture_path, pictures.stack(rows))
     return found.milliseconds
 
 
@@ -85,8 +98,8 @@ def main(_: list[str]) -> None:
             raise ValueError(
                 f"--instances={name}: the classes are {label_map.names}"
             )
-    projection = config_lib.read(
-        spherical.Projection, workdir / segmentation_run.PROJECTION
+    projection = inputs.find_projection(
+        _PROJECTION.value or str(workdir / segmentation_run.PROJECTION)
     )
     paths = _paths(pathlib.Path(_INPUT.value))
     segmenter = inference.Segmenter(

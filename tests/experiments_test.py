@@ -217,6 +217,54 @@ class TrainedTest(absltest.TestCase):
         )
         self.assertContainsSubset(set(class_ids), {0, 1, 2, 3})
 
+    def test_labels_that_are_there_stay_unless_asked_otherwise(self):
+        scans, output = self.folder / "again", self.folder / "again_labels"
+        for folder in (scans, output):
+            folder.mkdir()
+        grid = synthetic.lidar_grids(4, "b")[0]
+        points = grid[grid[..., 4] > 0][:, :4]
+        for name in "abc":
+            point_clouds.write_bin(scans / f"{name}.bin", points)
+        truth, picture = output / "b.label", output / "c.png"
+        truth.write_bytes(b"truth")
+        picture.write_bytes(b"picture")
+        # As the workdir's, but by another name: all columns to the right.
+        view = json.loads((self.workdir / "projection.json").read_text())
+        view |= {"left_degrees": 0.0, "right_degrees": -90.0}
+        sensor = self.folder / "sensor.json"
+        sensor.write_text(json.dumps(view))
+        arguments = (
+            "segment_scans",
+            f"--workdir={self.workdir}",
+            f"--input={scans}",
+            f"--output={output}",
+            f"--projection={sensor}",
+            "--picture",
+        )
+        done = scripts.script(*arguments)
+        self.assertNotEqual(done.returncode, 0)
+        bad = done.stderr.strip().splitlines()[-2:]
+        for line, name, path in zip(bad, "bc", (truth, picture)):
+            self.assertStartsWith(line, str(scans / f"{name}.bin"))
+            self.assertIn(str(path), line)
+            self.assertIn("--overwrite", line)
+        self.assertIn("1 of 3 scans", done.stdout)
+        self.assertEqual(truth.read_bytes(), b"truth")
+        self.assertEqual(picture.read_bytes(), b"picture")
+        self.assertEqual(
+            {path.name for path in output.iterdir()},
+            {"a.label", "a.png", "b.label", "c.png"},
+        )
+        class_ids, _ = point_clouds.read_labels(output / "a.label", len(points))
+        is_left = points[:, 1] > 0.01  # outside the view of --projection
+        self.assertTrue(is_left.any())
+        self.assertFalse(class_ids[is_left].any())
+        self.assertTrue(class_ids[~is_left].any())
+        done = scripts.script(*arguments, "--overwrite")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        labels = [(output / f"{name}.label").read_bytes() for name in "abc"]
+        self.assertEqual(labels, labels[:1] * 3)
+
     def test_a_list_with_a_missing_scan_is_refused_before_any_work(self):
         scan_list = self.folder / "scans.txt"
         scan_list.write_text("absent.bin\n")

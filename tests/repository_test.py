@@ -21,8 +21,8 @@ _BUILD_MACRO = re.compile(
 
 # Modules without a test of their own name, and the test that covers them.
 COVERED_BY = {
+    "data/las": "data/scan_formats",
     "data/pcd": "data/point_clouds",
-    "data/scan_formats": "data/point_clouds",
     "data/synthetic": "data/lidar_grids",
     "segmentation/config": "segmentation/models",
     "segmentation/grid_layers": "segmentation/models",

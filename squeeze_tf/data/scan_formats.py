@@ -1,20 +1,19 @@
 """Files of points in the formats LiDAR scans come in, before any check."""
 
 import pathlib
+import re
 from collections.abc import Callable
 
-import laspy
 import numpy as np
 import plyfile
 
-from squeeze_tf.data import pcd
+from squeeze_tf.data import las, pcd
 
-_LAS_FULL_SCALE = 65535.0  # LAS 1.4 R15 §2.4: intensity is an unsigned short
-# laspy passes on what NumPy and lazrs (RuntimeError) raise for cut files.
-_LAS_ERRORS = (laspy.errors.LaspyException, ValueError, RuntimeError)
 _COORDINATES = ("x", "y", "z")
 _INTENSITY_NAMES = ("intensity", "Intensity", "i", "reflectance", "remission")
 _RING_NAMES = ("ring", "laser_id", "laser", "channel")
+
+_NUMBERS = "iuf"  # kinds of NumPy types: signed, unsigned, floating
 
 _Columns = tuple[np.ndarray, np.ndarray | None]  # points [N, 4], rings [N]
 
@@ -31,8 +30,9 @@ def read(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
       rings: [N] laser index as the file has it, any number type, or None.
 
     Raises:
-      ValueError: unknown suffix, an empty file, missing coordinates or a
-        size that is no whole number of points; the message names the file.
+      ValueError: unknown suffix, an empty or damaged file, missing
+        coordinates or a size that is no whole number of points; the message
+        names the file.
       OSError: the file cannot be read.
     """
     reader = _reader(path)
@@ -89,12 +89,22 @@ def _read_nuscenes(path: pathlib.Path) -> _Columns:
 
 def _read_npy(path: pathlib.Path) -> _Columns:
     """A NumPy array of points."""
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    with path.open("rb") as file:
+        prefix = file.read(len(np.lib.format.MAGIC_PREFIX))
+    if prefix != np.lib.format.MAGIC_PREFIX:  # NumPy would try zip and pickle
+        raise ValueError(
+            f"{path}: not a NumPy array: expected the first bytes "
+            f"{np.lib.format.MAGIC_PREFIX!r}; got {prefix!r}"
+        )
+    try:  # mapped, as reading takes all the memory that the header promises
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # the header is Python and fails like it
         raise ValueError(f"{path}: not a NumPy array: {error}") from error
-    is_number = np.issubdtype(values.dtype, np.number)
-    if values.ndim != 2 or values.shape[1] < 3 or not is_number:
+    if (
+        values.ndim != 2
+        or values.shape[1] < 3
+        or values.dtype.kind not in _NUMBERS
+    ):
         raise ValueError(
             f"{path}: expected points [N, 3] or [N, 4 or more] of numbers; "
             f"got {values.shape} of {values.dtype}"
@@ -107,8 +117,9 @@ def _read_npy(path: pathlib.Path) -> _Columns:
 def _read_ply(path: pathlib.Path) -> _Columns:
     """The vertices of a PLY file."""
     try:
+        _check_ply_counts(path.read_bytes())
         content = plyfile.PlyData.read(str(path))
-    except plyfile.PlyParseError as error:
+    except Exception as error:  # damage shows anywhere in the parser
         raise ValueError(f"{path}: PLY not understood: {error}") from error
     if "vertex" not in content:
         names = [element.name for element in content.elements]
@@ -119,24 +130,21 @@ def _read_ply(path: pathlib.Path) -> _Columns:
     )
 
 
+def _check_ply_counts(content: bytes) -> None:
+    """Refuses more elements than bytes, since plyfile makes room for all."""
+    header = content.partition(b"end_header")[0]
+    for count in re.findall(rb"[\r\n]element\s+\S+\s+(\d+)", header):
+        if int(count) > len(content):
+            raise ValueError(
+                f"{int(count)} elements do not fit into {len(content)} bytes"
+            )
+
+
 def _read_las(path: pathlib.Path) -> _Columns:
     """LAS or LAZ; extra dimensions may hold the laser index."""
-    try:
-        content = laspy.read(path)
-    except _LAS_ERRORS as error:
-        raise ValueError(f"{path}: LAS not understood: {error}") from error
-    if len(content.points) != content.header.point_count:
-        raise ValueError(
-            f"{path}: the header promises {content.header.point_count} "
-            f"points; got {len(content.points)}"
-        )
-    names = set(content.point_format.dimension_names)
-    columns = {name: np.asarray(content[name]) for name in _COORDINATES}
-    for name in (*_INTENSITY_NAMES, *_RING_NAMES):
-        if name in names:
-            columns[name] = np.asarray(content[name])
+    columns = las.read(path, (*_INTENSITY_NAMES, *_RING_NAMES))
     points, rings = _from_columns(path, columns)
-    points[:, 3] /= _LAS_FULL_SCALE
+    points[:, 3] /= las.INTENSITY_SCALE
     return points, rings
 
 
@@ -151,8 +159,15 @@ def _from_columns(
             f"from {sorted(columns)}"
         )
     intensity = [name for name in _INTENSITY_NAMES if name in columns]
+    rings = [name for name in _RING_NAMES if name in columns]
+    used = (*_COORDINATES, *intensity[:1], *rings[:1])
+    for name in used:
+        if columns[name].dtype.kind not in _NUMBERS or columns[name].ndim != 1:
+            raise ValueError(
+                f"{path}: expected one number per point as {name}; got "
+                f"{columns[name].dtype} {columns[name].shape}"
+            )
     points = np.zeros((len(columns["x"]), 4), np.float32)
     for axis, name in enumerate((*_COORDINATES, *intensity[:1])):
         points[:, axis] = columns[name]
-    rings = [columns[name] for name in _RING_NAMES if name in columns]
-    return points, rings[0] if rings else None
+    return points, columns[rings[0]] if rings else None

@@ -11,6 +11,11 @@ from squeeze_tf.geometry import back_projection, laser_rings, spherical
 
 keras = tf.keras
 
+_MIN_RING_POINTS = 20  # Ours: a few returns of one object are no beam
+# Degrees. Ours: the lasers of eight KITTI scans lie within 0.6 of hdl64e_*,
+# those of a VLP-16 2.7 from hdl32e and 6.7 from hdl64e_*.
+_MAX_BEAM_ERROR = 2.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Segmented:
@@ -93,11 +98,36 @@ def project(
 
     KITTI's files lack the ring but list one laser after the other, from which
     it follows (geometry.laser_rings); by angle, neighbouring rows of the
-    HDL-64E mix, since its lasers do not meet in one point.
+    HDL-64E mix, since its lasers do not meet in one point. Rings that cannot
+    be rows of the projection, being too many or of another sensor, are not
+    used.
     """
     rings = scan.rings
     if rings is None:
         rings = laser_rings.from_scan_order(scan.points, projection.rows)
-    if rings is not None and rings.max(initial=0) >= projection.rows:
+    if rings is not None and not _are_rows(rings, scan.points, projection):
         rings = None
     return spherical.project(scan.points, projection, rings)
+
+
+def _are_rows(
+    rings: np.ndarray, points: np.ndarray, projection: spherical.Projection
+) -> bool:
+    """Whether each ring lies where the projection has the row."""
+    if rings.max(initial=0) >= projection.rows:
+        return False
+    is_return = points[:, :3].any(axis=1)
+    if projection.beam_degrees is None or rings.shape != is_return.shape:
+        return True  # of another shape, spherical.project() refuses them
+    rings = rings[is_return]
+    zenith, _ = spherical.zenith_azimuth(points[is_return])
+    order = np.argsort(rings, kind="stable")
+    found, starts = np.unique(rings[order], return_index=True)
+    errors = [
+        abs(np.median(degrees) - projection.beam_degrees[ring])
+        for ring, degrees in zip(
+            found, np.split(np.degrees(zenith[order]), starts[1:])
+        )
+        if len(degrees) >= _MIN_RING_POINTS
+    ]
+    return not errors or bool(np.median(errors) <= _MAX_BEAM_ERROR)

@@ -46,6 +46,15 @@ def grids(
     return load, [(path,) for path in paths]
 
 
+_LABEL_FILES = {  # of the layouts that scans() reads, * is the scan's name
+    "semantic_kitti": "sequences/NN/labels/*.label",
+    "kitti_object": "label_2/*.txt",
+    "simulated": "labels/*.label",
+    "kitti_raw": "tracklet_labels.xml",
+    "nuscenes": "lidarseg/**/*_lidarseg.bin",
+}
+
+
 def scans(
     folder: str,
     label_map: label_maps.LabelMap,
@@ -62,8 +71,17 @@ def scans(
 
     Returns:
       load, files: as grids().
+
+    Raises:
+      ValueError: a scan has no labels, which would make it all class 0.
     """
     samples = scan_folders.find(folder, layout)
+    for sample in samples:
+        if sample.label_path is None and sample.kind != "grid":
+            raise ValueError(
+                f"{sample.scan_path}: expected labels in "
+                f"{pathlib.Path(folder) / _LABEL_FILES[layout]}; got none"
+            )
 
     def load(index: int) -> np.ndarray:
         scan, class_ids, _ = scan_folders.load(samples[index], label_map)

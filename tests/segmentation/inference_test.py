@@ -110,7 +110,7 @@ class SegmenterTest(parameterized.TestCase):
         self.assertGreater(np.mean(got.class_ids[inside] == expected), 0.85)
 
 
-class ProjectTest(absltest.TestCase):
+class ProjectTest(parameterized.TestCase):
     def test_rings_of_the_file_decide_the_rows(self):
         points = scan((0, 3, 8, 1), (1, 7, 9, 2)).points
         rings = np.array([2, 3], np.int32)
@@ -122,6 +122,40 @@ class ProjectTest(absltest.TestCase):
         rings = np.array([2, 4], np.int32)
         projected = inference.project(point_clouds.Scan(points, rings), VIEW)
         np.testing.assert_array_equal(projected.rows, [0, 1])
+
+    @parameterized.parameters(
+        ("hdl64e_front", "hdl64e_front", True),
+        ("hdl32e", "hdl32e", True),
+        ("vlp16", "hdl64e_front", False),
+        ("vlp16", "hdl32e", False),
+        ("hdl32e", "hdl64e_front", False),
+    )
+    def test_rings_count_where_they_are_those_of_the_projection(
+        self, sensor, view, are_used
+    ):
+        beams = spherical.PROJECTIONS[sensor].beam_degrees
+        rings = np.repeat(np.arange(len(beams), dtype=np.int32), 40)
+        # A tenth of the points of each laser are off by a degree.
+        offset = np.where(np.arange(len(rings)) % 10 == 0, 1.0, 0.0)
+        zenith = np.radians(np.repeat(beams, 40) + offset)
+        azimuth = np.radians(np.tile(np.linspace(40, -40, 40), len(beams)))
+        points = np.zeros((len(rings), 4), np.float32)
+        points[:, 0] = 10 * np.cos(zenith) * np.cos(azimuth)
+        points[:, 1] = 10 * np.cos(zenith) * np.sin(azimuth)
+        points[:, 2] = 10 * np.sin(zenith)
+        projection = spherical.PROJECTIONS[view]
+        found = point_clouds.Scan(points, rings)
+        rows = inference.project(found, projection).rows
+        by_angle, _ = spherical.cells(points, projection)
+        np.testing.assert_array_equal(rows, rings if are_used else by_angle)
+        self.assertTrue((by_angle != rings).any())
+
+    def test_rings_of_few_points_are_not_judged(self):
+        points = scan((0, 3, 8, 1), (1, 7, 9, 2)).points
+        view = spherical.PROJECTIONS["vlp16"]
+        rings = np.array([14, 15], np.int32)
+        projected = inference.project(point_clouds.Scan(points, rings), view)
+        np.testing.assert_array_equal(projected.rows, rings)
 
     def test_a_file_in_the_order_of_its_lasers_needs_no_rings(self):
         # KITTI's frames list the 64 lasers from the top; by angle, rows mix.

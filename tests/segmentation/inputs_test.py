@@ -158,6 +158,35 @@ class SamplesTest(FolderTestCase):
         )
         self.assertFalse(sample["label_ids"][~sample["mask"]].any())
 
+    @parameterized.parameters(
+        ("simulated", "velodyne/{}.bin", "labels/*.label"),
+        ("kitti_object", "velodyne/{}.bin", "label_2/*.txt"),
+        ("semantic_kitti", "sequences/00/velodyne/{}.bin", "NN/labels/"),
+        ("kitti_raw", "velodyne_points/data/{}.bin", "tracklet_labels.xml"),
+        ("nuscenes", "samples/LIDAR_TOP/{}.pcd.bin", "_lidarseg.bin"),
+    )
+    def test_a_scan_without_labels_is_named(self, layout, scan, labels):
+        paths = [self.folder / scan.format(f"00000{i}") for i in range(2)]
+        paths[0].parent.mkdir(parents=True)
+        for path in paths:
+            path.write_bytes(b"\0" * 80)
+        unlabelled = paths[0]
+        if layout == "simulated":  # the first has labels, the second has none
+            (self.folder / "labels").mkdir()
+            point_clouds.write_labels(
+                self.folder / "labels" / "000000.label", np.zeros(5, int)
+            )
+            unlabelled = paths[1]
+        with self.assertRaises(ValueError) as caught:
+            inputs.samples(
+                layout,
+                str(self.folder),
+                label_map=MAP,
+                projection="hdl64e_front",
+            )
+        self.assertStartsWith(str(caught.exception), f"{unlabelled}: ")
+        self.assertIn(labels, str(caught.exception))
+
     def test_a_bad_file_is_named(self):
         grids = self.write_grids()
         cases = {

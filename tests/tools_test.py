@@ -1,0 +1,108 @@
+"""The tools as they are called."""
+
+import json
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest
+
+from squeeze_tf.data import point_clouds, synthetic
+from squeeze_tf.geometry import spherical
+from tests import scripts, shared_files
+
+
+def tool(name, *arguments):
+    """Runs a script of tools/ to its end."""
+    return scripts.python("-m", f"tools.{name}", *arguments)
+
+
+class ToolsTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def scan(self):
+        """A .bin of a VLP-16 before a wall all around, 10 m away."""
+        beams = spherical.PROJECTIONS["vlp16"].beam_degrees
+        azimuth = np.linspace(-np.pi, np.pi, 900, endpoint=False)
+        zenith, azimuth = np.meshgrid(np.radians(beams), azimuth)
+        points = np.stack(
+            [
+                10 * np.cos(azimuth),
+                10 * np.sin(azimuth),
+                10 * np.tan(zenith),
+                np.full(azimuth.shape, 0.5),
+            ],
+            axis=-1,
+        ).reshape(-1, 4)
+        path = self.folder / "scan.bin"
+        point_clouds.write_bin(path, points)
+        return path, points
+
+    def test_inspect_scan_proposes_the_sensor(self):
+        path, _ = self.scan()
+        sensor = self.folder / "sensor.json"
+        done = tool("inspect_scan", f"--scan={path}", f"--write={sensor}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("vlp16", done.stdout)
+        view = json.loads(sensor.read_text())
+        self.assertEqual(view["rows"], 16)
+        self.assertEqual(view["left_degrees"] - view["right_degrees"], 360)
+
+    def test_inspect_scan_names_a_missing_scan(self):
+        path = self.folder / "absent.bin"
+        done = tool("inspect_scan", f"--scan={path}")
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertIn(str(path), done.stderr)
+
+    def test_scan_statistics_prints_settings_of_the_data(self):
+        done = tool("scan_statistics", "--dataset=synthetic", "--data=a")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        grids = np.stack(synthetic.lidar_grids(4, "a")).astype(np.float64)
+        returns = grids[grids[..., 4] > 0]  # [N, 6]
+        settings = dict(
+            line.removeprefix("--set=").split("=")
+            for line in done.stdout.splitlines()
+            if line.startswith("--set=")
+        )
+        for name, expected in (
+            ("mean", returns[:, :5].mean(axis=0)),
+            ("std", returns[:, :5].std(axis=0)),
+        ):
+            got = np.array(settings[name].split(","), float)
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+        self.assertLen(settings["class_weights"].split(","), 4)
+        share = 100 * np.mean(returns[:, 5] == 1)
+        self.assertRegex(done.stdout, rf"car +{share:.3f} %")
+
+    def test_an_imported_checkpoint_labels_scans(self):
+        checkpoint = shared_files.path("reference/tf1/ckpt/squeezeSegV2")
+        workdir, output = self.folder / "run", self.folder / "labels"
+        done = tool(
+            "import_tf1_checkpoint",
+            f"--checkpoint={checkpoint / 'model.ckpt-30700'}",
+            f"--workdir={workdir}",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("parameters imported", done.stdout)
+        path, points = self.scan()
+        done = scripts.script(
+            "segment_scans",
+            f"--workdir={workdir}",
+            f"--input={path}",
+            f"--output={output}",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        class_ids, _ = point_clouds.read_labels(
+            output / "scan.label", len(points)
+        )
+        behind = points[:, 0] < 0  # outside the view of 90 degrees
+        self.assertFalse(class_ids[behind].any())
+
+
+if __name__ == "__main__":
+    absltest.main()
