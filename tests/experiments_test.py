@@ -372,7 +372,12 @@ class GeneratedTest(absltest.TestCase):
             exports = pathlib.Path(folder) / "exports"
             self.assertEqual(
                 {path.name for path in exports.iterdir()},
-                {"saved_model", "float32.tflite", "float16.tflite"},
+                {
+                    "saved_model",
+                    "float32.tflite",
+                    "float16.tflite",
+                    "parity.json",
+                },
             )
             tables = pathlib.Path(folder) / "run" / "simulated"
             self.assertTrue((tables / "evaluation.json").exists())
