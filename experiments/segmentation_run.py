@@ -274,11 +274,23 @@ def run(main: Callable[[list[str]], None]) -> None:
         ) as error:
             logging.debug("at", exc_info=True)  # --verbosity=1 shows where
             tf.get_logger().setLevel("ERROR")  # or warnings bury the line
-            sys.exit(f"error: {_one_line(str(error))}")
+            _stop(f"error: {_one_line(str(error))}")
         except KeyboardInterrupt:
             sys.exit("interrupted; start again with the same flags to go on")
 
     app.run(guarded)
+
+
+def _stop(message: str) -> None:
+    """Ends the process with exit code 1, at once.
+
+    Threads of a data set that still read would wait for the interpreter while
+    it waits for them, if it were to shut down in order.
+    """
+    print(message, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _one_line(message: str) -> str:
