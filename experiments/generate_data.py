@@ -4,7 +4,7 @@
         --num_frames=8585 --processes=2
 
 The thesis took 8,585 scans (Ch. 3) and 100,000 (Ch. 5) from GTA-V. Expect
-about 10 frames per second and core with --nocamera, files included, and 2
+about 15 frames per second and core with --nocamera, files included, and 2
 with images; a call that was interrupted goes on where it stopped.
 """
 
