@@ -19,6 +19,7 @@ from experiments import (
     segmentation_export,
     segmentation_run,
 )
+from squeeze_tf import command_line
 from squeeze_tf import config as config_lib
 from squeeze_tf.segmentation import config as segmentation_config
 from squeeze_tf.simulation import config as simulation_config
@@ -92,4 +93,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    segmentation_run.run(main)
+    command_line.run(main)

@@ -8,7 +8,8 @@ writes evaluation.json, confusion.csv and pictures of prediction beside truth.
 
 from absl import flags
 
-from experiments import segmentation_evaluation, segmentation_run
+from experiments import segmentation_evaluation
+from squeeze_tf import command_line
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of train_segmentation.")
 _DATA = flags.DEFINE_string(
@@ -41,4 +42,4 @@ def main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("workdir")
-    segmentation_run.run(main)
+    command_line.run(main)

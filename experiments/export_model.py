@@ -11,8 +11,8 @@ the exit code is 1.
 
 from absl import flags
 
-from experiments import segmentation_export, segmentation_run
-from squeeze_tf import export
+from experiments import segmentation_export
+from squeeze_tf import command_line, export
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of train_segmentation.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.")
@@ -36,4 +36,4 @@ def main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["workdir", "output"])
-    segmentation_run.run(main)
+    command_line.run(main)

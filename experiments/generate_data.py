@@ -8,10 +8,9 @@ about 15 frames per second and core with --nocamera, files included, and 2
 with images; a call that was interrupted goes on where it stopped.
 """
 
-from collections.abc import Sequence
+from absl import flags
 
-from absl import app, flags
-
+from squeeze_tf import command_line
 from squeeze_tf import config as override_lib
 from squeeze_tf.simulation import config as config_lib
 from squeeze_tf.simulation import generation
@@ -27,10 +26,8 @@ _PROCESSES = flags.DEFINE_integer("processes", 1, "Processes at a time.")
 _CAMERA = flags.DEFINE_bool("camera", True, "Whether to render images.")
 
 
-def main(argv: Sequence[str]) -> None:
+def main(_: list[str]) -> None:
     """Writes the frames and says where they lie."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unknown arguments: {argv[1:]}")
     config = override_lib.override(
         config_lib.CONFIGS[_CONFIG.value], _SET.value
     )
@@ -51,4 +48,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command_line.run(main)

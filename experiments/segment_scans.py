@@ -18,8 +18,8 @@ import tqdm
 from absl import flags
 
 from experiments import segmentation_run
+from squeeze_tf import command_line, training
 from squeeze_tf import config as config_lib
-from squeeze_tf import training
 from squeeze_tf.data import label_maps, point_clouds, scan_folders
 from squeeze_tf.segmentation import inference, inputs, metrics, pictures
 
@@ -144,4 +144,4 @@ def _paths(given: pathlib.Path) -> list[pathlib.Path]:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["workdir", "input", "output"])
-    segmentation_run.run(main)
+    command_line.run(main)

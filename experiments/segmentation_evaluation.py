@@ -9,7 +9,7 @@ import numpy as np
 from experiments import segmentation_run
 from squeeze_tf import training
 from squeeze_tf.data import label_maps
-from squeeze_tf.segmentation import evaluation, metrics, pictures
+from squeeze_tf.segmentation import evaluation, pictures
 
 
 def run(
@@ -62,25 +62,24 @@ def run(
         evaluation.distance_table(found, names, config.ignored_ids),
     )
     print(*tables, sep="\n\n")
-    _write(folder, found, names)
+    _write(
+        folder,
+        found,
+        names,
+        evaluation.summary(found, names, config.ignored_ids, instance_ids),
+    )
     print(f"\nTables and pictures lie in {folder.resolve()}")
     return found
 
 
 def _write(
-    folder: pathlib.Path, found: evaluation.Evaluation, names: tuple[str, ...]
+    folder: pathlib.Path,
+    found: evaluation.Evaluation,
+    names: tuple[str, ...],
+    summary: dict[str, object],
 ) -> None:
-    scores = metrics.class_scores(found.confusion)
-    values = {
-        name: {
-            "precision": scores.precision[i],
-            "recall": scores.recall[i],
-            "iou": scores.iou[i],
-        }
-        for i, name in enumerate(names)
-    }
     scratch = folder / "evaluation.tmp"
-    scratch.write_text(json.dumps(values, indent=2).replace("NaN", "null"))
+    scratch.write_text(json.dumps(summary, indent=2))
     os.replace(scratch, folder / "evaluation.json")
     np.savetxt(
         folder / "confusion.csv",

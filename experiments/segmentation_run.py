@@ -2,13 +2,10 @@
 
 import os
 import pathlib
-import re
 import shutil
-import sys
-from collections.abc import Callable
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import logging
 
 from squeeze_tf import config as config_lib
 from squeeze_tf import training
@@ -256,45 +253,3 @@ def prepare_workdir(
     if fits(view, shape):
         config_lib.write(view, workdir / PROJECTION)
     logging.info("the run's settings lie in %s", path)
-
-
-def run(main: Callable[[list[str]], None]) -> None:
-    """app.run() that ends in one line where the input is at fault."""
-
-    def guarded(arguments: list[str]) -> None:
-        if not flags.FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.WARNING)
-        try:
-            main(arguments)
-        except (
-            ValueError,
-            OSError,
-            FloatingPointError,
-            tf.errors.OpError,
-        ) as error:
-            logging.debug("at", exc_info=True)  # --verbosity=1 shows where
-            tf.get_logger().setLevel("ERROR")  # or warnings bury the line
-            _stop(f"error: {_one_line(str(error))}")
-        except KeyboardInterrupt:
-            sys.exit("interrupted; start again with the same flags to go on")
-
-    app.run(guarded)
-
-
-def _stop(message: str) -> None:
-    """Ends the process with exit code 1, at once.
-
-    Threads of a data set that still read would wait for the interpreter while
-    it waits for them, if it were to shut down in order.
-    """
-    print(message, file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)
-
-
-def _one_line(message: str) -> str:
-    """An error's text, freed of what TensorFlow puts around ours."""
-    message = message.split("Traceback (most recent call last)")[0]
-    message = re.sub(r"^\{\{.*?\}\} (\w+Error: )?", "", message)
-    return " ".join(message.split())[:500]

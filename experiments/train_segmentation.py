@@ -15,6 +15,7 @@ import pathlib
 from absl import flags
 
 from experiments import segmentation_run
+from squeeze_tf import command_line
 from squeeze_tf import config as config_lib
 from squeeze_tf.segmentation import config as segmentation_config
 
@@ -46,4 +47,4 @@ def main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("workdir")
-    segmentation_run.run(main)
+    command_line.run(main)

@@ -146,13 +146,15 @@ class TrainedTest(absltest.TestCase):
         )
         returns = (synthetic.lidar_grids(4, "b")[..., 4] > 0).sum()
         self.assertEqual(confusion.sum(), returns)
-        scores = json.loads((folder / "evaluation.json").read_text())
+        summary = json.loads((folder / "evaluation.json").read_text())
+        scores = summary["classes"]
         self.assertEqual(
             list(scores), ["unknown", "car", "pedestrian", "cyclist"]
         )
         hits = confusion[1, 1]
         union = confusion[1].sum() + confusion[:, 1].sum() - hits
         self.assertAlmostEqual(scores["car"]["iou"], hits / union)
+        self.assertEqual(list(summary["instances"]), list(scores)[1:])
         self.assertIn("pedestrian", done.stdout)
         self.assertLen(list(folder.glob("*.png")), 2)
         self.assertEqual(list(folder.glob("*.tmp")), [])

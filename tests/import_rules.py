@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Iterator
 
 _BASE = {
+    "command_line": set(),
     "config": set(),
     "geometry": set(),
     "ops": set(),
@@ -36,6 +37,13 @@ MAY_IMPORT = (
         "tools": _ALL | {"experiments"},
         "tests": _ALL | {"experiments", "tools"},
     }
+)
+_PLAIN_MODULES = (  # files of squeeze_tf/ itself, in one library
+    "command_line",
+    "export",
+    "tf1_checkpoint",
+    "training",
+    "weight_average",
 )
 _OURS = ("squeeze_tf", "experiments", "tools", "tests")
 _FORBIDDEN = ("tensorflow.python", "tensorflow.compat.v1")
@@ -111,7 +119,7 @@ def label(module: str) -> str | None:
         return None
     if name == "config":
         return "//squeeze_tf:config"
-    if name in ("export", "tf1_checkpoint", "training", "weight_average"):
+    if name in _PLAIN_MODULES:
         return "//squeeze_tf"
     if name in ("experiments", "tools"):
         return f"//{name}"

@@ -13,8 +13,8 @@ import pathlib
 from absl import flags, logging
 
 from experiments import segmentation_run
+from squeeze_tf import command_line, tf1_checkpoint, training
 from squeeze_tf import config as config_lib
-from squeeze_tf import tf1_checkpoint, training
 from squeeze_tf.segmentation import config as segmentation_config
 from squeeze_tf.segmentation import models
 
@@ -47,4 +47,4 @@ def main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["checkpoint", "workdir"])
-    segmentation_run.run(main)
+    command_line.run(main)

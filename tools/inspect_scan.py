@@ -9,7 +9,7 @@ written file to train_segmentation as --set=projection=sensor.json.
 
 from absl import flags
 
-from experiments import segmentation_run
+from squeeze_tf import command_line
 from squeeze_tf import config as config_lib
 from squeeze_tf.data import point_clouds
 from squeeze_tf.geometry import sensor_inspection
@@ -30,4 +30,4 @@ def main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("scan")
-    segmentation_run.run(main)
+    command_line.run(main)

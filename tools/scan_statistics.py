@@ -9,7 +9,7 @@ itself from its training data.
 
 from absl import flags
 
-from experiments import segmentation_run
+from squeeze_tf import command_line
 from squeeze_tf.data import label_maps, lidar_grids
 from squeeze_tf.segmentation import inputs
 
@@ -46,4 +46,4 @@ def main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("data")
-    segmentation_run.run(main)
+    command_line.run(main)

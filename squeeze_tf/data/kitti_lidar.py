@@ -28,52 +28,6 @@ class Boxes:
     track_ids: np.ndarray
 
 
-def read_raw(folder: str | os.PathLike) -> dict[pathlib.Path, Boxes]:
-    """Scans of a KITTI raw drive with the boxes of its tracklets.
-
-    Source: Geiger et al., Vision meets Robotics: The KITTI Dataset (2013).
-
-    Args:
-      folder: the drive's folder with velodyne_points/data/*.bin and
-        tracklet_labels.xml. A scan's number is its file name, since some
-        drives lack scans.
-
-    Returns:
-      Path of the scan to its boxes, in the order of the numbers. A
-      tracklet's place in the file is its track id.
-
-    Raises:
-      ValueError: no scans, or tracklets that cannot be understood.
-      OSError: tracklet_labels.xml cannot be read.
-    """
-    folder = pathlib.Path(folder)
-    frames = read_tracklets(folder / "tracklet_labels.xml")
-    scans = _scans(folder / "velodyne_points" / "data")
-    return {scan: frames.get(int(scan.stem), empty()) for scan in scans}
-
-
-def read_object(folder: str | os.PathLike) -> dict[pathlib.Path, Boxes]:
-    """Scans of a KITTI object folder with the boxes of label_2.
-
-    Args:
-      folder: holds velodyne/, label_2/ and calib/ (the benchmark's
-        "training").
-
-    Returns:
-      Path of the scan to its boxes, in the order of the numbers.
-
-    Raises:
-      ValueError: no scans, or a label or calibration file that cannot be
-        understood.
-      OSError: a scan lacks its label or calibration file.
-    """
-    folder = pathlib.Path(folder)
-    return {
-        scan: read_object_boxes(folder / "label_2" / f"{scan.stem}.txt")
-        for scan in _scans(folder / "velodyne")
-    }
-
-
 def read_object_boxes(path: str | os.PathLike) -> Boxes:
     """Boxes of label_2/NNNNNN.txt with ../calib/NNNNNN.txt beside it.
 
@@ -87,11 +41,16 @@ def read_object_boxes(path: str | os.PathLike) -> Boxes:
       ValueError, OSError: as `kitti_object.read_labels` and
         `calibration.read`.
     """
-    path = pathlib.Path(path)
     objects = kitti_object.read_labels(
-        path, calibration.read(path.parent.parent / "calib" / path.name)
+        path, calibration.read(calibration_path(path))
     )
     return Boxes(objects.types, objects.boxes, objects.track_ids)
+
+
+def calibration_path(path: str | os.PathLike) -> pathlib.Path:
+    """The calibration that belongs to a file label_2/NNNNNN.txt."""
+    path = pathlib.Path(path)
+    return path.parent.parent / "calib" / path.name
 
 
 def read_tracklets(path: str | os.PathLike) -> dict[int, Boxes]:
@@ -198,14 +157,6 @@ def point_labels(
         class_ids[won] = box_classes[index]
         instance_ids[won] = index + 1 if box_classes[index] else 0
     return class_ids, instance_ids
-
-
-def _scans(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The .bin files of a folder by number."""
-    scans = sorted(folder.glob("*.bin"))
-    if not scans:
-        raise ValueError(f"{folder}: expected scans *.bin; got none")
-    return scans
 
 
 def _numbers(

@@ -14,6 +14,7 @@ import tqdm
 # release (Ch. 3 §3.1 and its code).
 NUM_CHANNELS = 6
 SUFFIXES = (".npy", ".npz")
+_IDS = ("label_ids", "instance_ids")  # channels 5 and 6 of a loaded grid
 # What NumPy raises for files that hold something else, or only a part.
 _NO_ARRAY = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -85,13 +86,14 @@ def dataset(
     """Samples of the segmentation contract, read in parallel.
 
     Args:
-      load: index to [H, W, 6] float32 grid whose label ids are final; all of
-        one shape.
+      load: index to [H, W, 6] float32 grid whose label ids are final, or
+        [H, W, 7] with instance ids (0 where none) last; all of one shape.
       num_samples: how many there are.
 
     Returns:
       Dataset of dicts in the order of the indices: `grid` [H, W, 5] float32,
-      `mask` [H, W] bool, `label_ids` [H, W] int32.
+      `mask` [H, W] bool, `label_ids` [H, W] int32 and, where the grids have
+      them, `instance_ids` [H, W] int32.
     """
     if num_samples < 1:
         raise ValueError("a dataset needs at least one sample")
@@ -126,11 +128,9 @@ def write_records(
         scratch, tf.io.TFRecordOptions(compression_type="ZLIB")
     ) as writer:
         for sample in tqdm.tqdm(samples, "cache", disable=not progress):
+            ids = [sample[name] for name in _IDS if name in sample]
             packed = tf.concat(
-                [
-                    sample["grid"],
-                    tf.cast(sample["label_ids"], tf.float32)[..., tf.newaxis],
-                ],
+                [sample["grid"], tf.cast(tf.stack(ids, axis=-1), tf.float32)],
                 axis=-1,
             )
             writer.write(tf.io.serialize_tensor(packed).numpy())
@@ -142,13 +142,13 @@ def write_records(
 def read_records(
     path: str | os.PathLike, shape: Sequence[int]
 ) -> tf.data.Dataset:
-    """Samples of a file of write_records(); `shape` is (H, W)."""
+    """Samples of a file of write_records(), whose grids have `shape`."""
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no such TFRecord file")
 
     def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
         grid = tf.io.parse_tensor(record, tf.float32)
-        return _as_sample(tf.ensure_shape(grid, (*shape, NUM_CHANNELS)))
+        return _as_sample(tf.ensure_shape(grid, shape))
 
     records = tf.data.TFRecordDataset(os.fspath(path), compression_type="ZLIB")
     return records.map(
@@ -197,5 +197,7 @@ def _as_sample(grid: tf.Tensor) -> dict[str, tf.Tensor]:
     return {
         "grid": grid[..., :5],
         "mask": grid[..., 4] > 0,
-        "label_ids": tf.cast(grid[..., 5], tf.int32),
+    } | {
+        name: tf.cast(ids, tf.int32)
+        for name, ids in zip(_IDS, tf.unstack(grid[..., 5:], axis=-1))
     }

@@ -8,7 +8,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from squeeze_tf.data import label_maps, point_clouds, scan_labels
+from squeeze_tf.data import (
+    kitti_lidar,
+    label_maps,
+    point_clouds,
+    scan_labels,
+)
 
 SCAN_SUFFIXES = (".bin", ".pcd", ".ply", ".las", ".laz", ".npy")
 
@@ -18,11 +23,11 @@ class Sample:
     """A scan and where its labels are.
 
     Attributes:
-      scan_path: the scan or grid.
+      scan_path: the scan.
       label_path: .label, lidarseg .bin, label_2 .txt or tracklet_labels.xml;
-        None where there are none, or inside the scan (grids).
+        None where there are none.
       kind: how to read the labels: "points" (SemanticKITTI .label),
-        "kitti_object", "kitti_raw", "nuscenes" or "grid".
+        "kitti_object", "kitti_raw" or "nuscenes".
     """
 
     scan_path: pathlib.Path
@@ -48,7 +53,6 @@ def find(folder: str | os.PathLike, layout: str) -> list[Sample]:
       nuscenes: samples/LIDAR_TOP/*.pcd.bin; labels lidarseg/**/
         *_lidarseg.bin, matched through the tables lidarseg.json and
         sample_data.json of a folder v1.0-*, without them by the scan's name.
-      grids: *.npy or *.npz of H x W x 6.
       plain: files of the suffixes `point_clouds.read` knows, each with a
         .label of the same name beside it, or none.
 
@@ -130,8 +134,7 @@ def load(
       intensity_scale: as in `point_clouds.read`.
 
     Returns:
-      scan: the points; a grid gives its cells with a return, row by row,
-        and the rows as rings.
+      scan: the points.
       class_ids: [N] int32, all 0 where the sample has no labels.
       instance_ids: [N] int32, 0 where none.
 
@@ -141,14 +144,6 @@ def load(
         file.
       OSError: a file cannot be read.
     """
-    if sample.kind == "grid":
-        points, rings, class_ids = scan_labels.read_grid(
-            sample.scan_path, label_map
-        )
-        if intensity_scale is not None:
-            points[:, 3] *= intensity_scale
-        scan = point_clouds.Scan(points, rings)
-        return scan, class_ids, np.zeros_like(class_ids)
     is_labelled = sample.label_path is not None
     scan = point_clouds.read(
         sample.scan_path, drop_invalid and not is_labelled, intensity_scale
@@ -160,6 +155,14 @@ def load(
         sample.label_path, sample.kind, scan.points, sample.frame, label_map
     )
     return scan, class_ids, instance_ids
+
+
+def files(sample: Sample) -> tuple[pathlib.Path, ...]:
+    """All files that `load` reads for a sample, the scan first."""
+    paths = [sample.scan_path, sample.label_path]
+    if sample.kind == "kitti_object" and sample.label_path:
+        paths.append(kitti_lidar.calibration_path(sample.label_path))
+    return tuple(path for path in paths if path)
 
 
 def _semantic_kitti(folder: pathlib.Path) -> list[Sample]:
@@ -226,11 +229,6 @@ def _nuscenes(folder: pathlib.Path) -> list[Sample]:
     return samples
 
 
-def _grids(folder: pathlib.Path) -> list[Sample]:
-    paths = [*folder.glob("*.npy"), *folder.glob("*.npz")]
-    return [Sample(path, None, "grid") for path in sorted(paths)]
-
-
 def _plain(folder: pathlib.Path) -> list[Sample]:
     return [
         _points_sample(path, path.with_suffix(".label"))
@@ -245,7 +243,6 @@ LAYOUTS: dict[str, Callable[[pathlib.Path], list[Sample]]] = {
     "simulated": _simulated,
     "kitti_raw": _kitti_raw,
     "nuscenes": _nuscenes,
-    "grids": _grids,
     "plain": _plain,
 }
 

@@ -7,8 +7,6 @@ import numpy as np
 
 from squeeze_tf.data import kitti_lidar, label_maps, point_clouds
 
-_GRID_CHANNELS = 6  # x, y, z, intensity, range, label id
-
 
 def read(
     path: pathlib.Path,
@@ -42,52 +40,6 @@ def read(
             f"kind must be one of {sorted(_READERS)}; got {kind!r}"
         )
     return _READERS[kind](path, points, frame, label_map)
-
-
-def read_grid(
-    path: pathlib.Path, label_map: label_maps.LabelMap
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Occupied cells of a published grid as points with labels.
-
-    Args:
-      path: .npy, or .npz with an array grid: H x W x 6 of x, y, z,
-        intensity, range and raw label id; range 0 = no return.
-      label_map: for the raw ids.
-
-    Returns:
-      points: [N, 4] float32, x, y, z in metres and intensity, row by row.
-      rings: [N] int32, the cells' rows.
-      class_ids: [N] int32.
-
-    Raises:
-      ValueError: another shape, values that are not finite, ids that are
-        not whole or outside the map; the message names the file.
-      OSError: the file cannot be read.
-    """
-    grid = np.load(path, allow_pickle=False)
-    if isinstance(grid, np.lib.npyio.NpzFile):
-        with grid as arrays:
-            if "grid" not in arrays:
-                raise ValueError(
-                    f"{path}: expected an array grid; got {arrays.files}"
-                )
-            grid = arrays["grid"]
-    if grid.ndim != 3 or grid.shape[2] != _GRID_CHANNELS:
-        raise ValueError(
-            f"{path}: expected H x W x 6 (x, y, z, intensity, range, label); "
-            f"got {grid.shape}"
-        )
-    rows, columns = np.nonzero(grid[..., 4] > 0)
-    cells = grid[rows, columns]
-    raw_ids = cells[:, 5].astype(np.int32)
-    if not np.isfinite(cells).all() or np.any(raw_ids != cells[:, 5]):
-        raise ValueError(
-            f"{path}: expected finite values and whole label ids in cells "
-            "with a range"
-        )
-    points = cells[:, :4].astype(np.float32)
-    rings = rows.astype(np.int32)
-    return points, rings, _applied(path, label_map, raw_ids)
 
 
 _Labels = tuple[np.ndarray, np.ndarray]  # class ids, instance ids

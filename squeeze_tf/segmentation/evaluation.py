@@ -39,11 +39,12 @@ def evaluate(
 
     Args:
       predict: [1, H, W, 5] grid to [1, H, W, C] scores.
-      samples: dicts `grid`, `mask`, `label_ids` of single scans.
+      samples: dicts `grid`, `mask`, `label_ids` and perhaps `instance_ids`
+        of single scans.
       num_classes: C.
       ignored_ids: classes that neither count as truth nor are predicted.
-      instance_class_ids: classes for the instance-level scores; both truth
-        and prediction are clustered by DBSCAN, as grids carry no instances.
+      instance_class_ids: classes for the instance-level scores. Predictions
+        are clustered by DBSCAN, as is the truth of scans without instance ids.
       bands: of distance in metres.
       on_scan: called with index, grid [H, W, 5], labels [H, W] (IGNORED where
         nothing counts) and predicted ids [H, W].
@@ -67,9 +68,12 @@ def evaluate(
         )
         if instance_class_ids:
             points = grid[counted]
+            ids = sample.get("instance_ids", np.zeros_like(labels))[counted]
+            if not ids.any():
+                ids = metrics.instances(points, truth, instance_class_ids)
             counts += metrics.instance_counts(
                 truth,
-                metrics.instances(points, truth, instance_class_ids),
+                np.where(np.isin(truth, instance_class_ids), ids, 0),
                 guess,
                 metrics.instances(points, guess, instance_class_ids),
                 num_classes,
@@ -97,12 +101,10 @@ def class_table(
         if class_id in instance_class_ids:
             line += f"      {_row(instance, class_id)}"
         lines.append(line)
-    present = present_ids(evaluation, ignored_ids)
-    mean = float(np.nanmean(scores.iou[present])) if present else float("nan")
-    accuracy = np.trace(evaluation.confusion) / evaluation.confusion.sum()
     lines.append(
-        f"mean IoU over the {len(present)} classes present "
-        f"{100 * mean:.1f} %, point accuracy {100 * accuracy:.1f} %"
+        f"mean IoU over the {len(present_ids(evaluation, ignored_ids))} "
+        f"classes present {_percent(mean_iou(evaluation, ignored_ids))} %, "
+        f"point accuracy {_percent(point_accuracy(evaluation))} %"
     )
     return "\n".join(lines)
 
@@ -126,6 +128,61 @@ def distance_table(
     return "\n".join(lines)
 
 
+def summary(
+    evaluation: Evaluation,
+    names: Sequence[str],
+    ignored_ids: Sequence[int] = (),
+    instance_class_ids: Sequence[int] = (),
+    bands: Sequence[float] = metrics.DISTANCE_BANDS,
+) -> dict[str, object]:
+    """What the tables hold, as JSON has it: shares of 1, None if undefined."""
+    scored = [i for i in range(len(names)) if i not in ignored_ids]
+
+    def by_class(
+        scores: metrics.Scores, class_ids: Sequence[int]
+    ) -> dict[str, dict[str, float | None]]:
+        return {
+            names[i]: {
+                field: _defined(values[i])
+                for field, values in dataclasses.asdict(scores).items()
+            }
+            for i in class_ids
+        }
+
+    return {
+        "mean_iou": _defined(mean_iou(evaluation, ignored_ids)),
+        "point_accuracy": _defined(point_accuracy(evaluation)),
+        "points": int(evaluation.confusion.sum()),
+        "classes": by_class(metrics.class_scores(evaluation.confusion), scored),
+        "instances": by_class(
+            metrics.instance_scores(evaluation.instances), instance_class_ids
+        ),
+        "distance_bands": [
+            {
+                "from": low,
+                "to": high if np.isfinite(high) else None,
+                "classes": by_class(metrics.class_scores(matrix), scored),
+            }
+            for low, high, matrix in zip(
+                bands[:-1], bands[1:], evaluation.by_distance, strict=True
+            )
+        ],
+    }
+
+
+def mean_iou(evaluation: Evaluation, ignored_ids: Sequence[int] = ()) -> float:
+    """Mean of the IoU of the classes present, NaN if there are none."""
+    present = present_ids(evaluation, ignored_ids)
+    iou = metrics.class_scores(evaluation.confusion).iou[present]
+    return float(np.mean(iou)) if present else float("nan")
+
+
+def point_accuracy(evaluation: Evaluation) -> float:
+    """Share of the points whose class is right, NaN if there are none."""
+    total = evaluation.confusion.sum()
+    return float(np.trace(evaluation.confusion) / total) if total else np.nan
+
+
 def present_ids(
     evaluation: Evaluation, ignored_ids: Sequence[int] = ()
 ) -> list[int]:
@@ -137,6 +194,10 @@ def present_ids(
 def _row(scores: metrics.Scores, class_id: int) -> str:
     values = (scores.precision, scores.recall, scores.iou)
     return "".join(f"{_percent(value[class_id]):>7}" for value in values)
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _percent(value: float) -> str:

@@ -15,7 +15,8 @@ from squeeze_tf.geometry import spherical
 from squeeze_tf.segmentation import augmentation as augmentation_lib
 from squeeze_tf.segmentation import inference, loss
 
-_SHUFFLE_BUFFER = 2048  # scans; .66 MB each at 64 x 512
+_SHUFFLE_SCANS = 2048  # a shuffle's buffer holds at most so many,
+_SHUFFLE_BYTES = 2**29  # and so much; training with mixing has two
 _Loader = tuple[Callable[[int], np.ndarray], list[tuple[pathlib.Path, ...]]]
 
 
@@ -63,6 +64,8 @@ def scans(
 ) -> _Loader:
     """Labelled scans of a folder layout, projected as they are read.
 
+    Grids are [H, W, 7], with instance ids last.
+
     Args:
       folder: top of the data set.
       label_map: raw labels to classes.
@@ -84,17 +87,14 @@ def scans(
             )
 
     def load(index: int) -> np.ndarray:
-        scan, class_ids, _ = scan_folders.load(samples[index], label_map)
+        scan, *ids = scan_folders.load(samples[index], label_map)
         projected = inference.project(scan, projection)
-        labels = np.append(class_ids, 0)[projected.point_index]  # -1: empty
-        return np.concatenate(
-            [projected.grid, labels[..., np.newaxis]], axis=-1
+        ids = np.pad(np.stack(ids, axis=-1), [(0, 1), (0, 0)])
+        return np.concatenate(  # place -1, a row of zeros, is "no return"
+            [projected.grid, ids[projected.point_index]], axis=-1
         ).astype(np.float32)
 
-    return load, [
-        tuple(path for path in (s.scan_path, s.label_path) if path)
-        for s in samples
-    ]
+    return load, [scan_folders.files(sample) for sample in samples]
 
 
 def synthetic_grids(
@@ -157,7 +157,8 @@ def samples(
         keeps a TFRecord file of the projected scans.
 
     Returns:
-      Dataset of dicts: `grid` [H, W, 5], `mask` [H, W], `label_ids` [H, W].
+      Dataset of dicts: `grid` [H, W, 5], `mask` [H, W], `label_ids` [H, W],
+      and of folder layouts `instance_ids` [H, W], 0 where none.
 
     Raises:
       ValueError: `dataset` or `projection` is unknown.
@@ -168,7 +169,8 @@ def samples(
         )
     view = find_projection(projection)
     load, files = DATASETS[dataset](folder, label_map, view)
-    load = _of_one_shape(load, files)
+    shape = load(0).shape
+    load = _of_one_shape(load, files, shape)
     num_samples = len(files) or synthetic.NUM_GRIDS
     read = lidar_grids.dataset(load, num_samples)
     if cache is None:
@@ -181,6 +183,7 @@ def samples(
                 dataset,
                 str(folder),
                 repr(view),
+                shape,
                 [label_map.names, label_map.lookup.tolist()],
                 [[str(p), p.stat().st_mtime] for paths in files for p in paths],
             ]
@@ -191,7 +194,7 @@ def samples(
         record.parent.mkdir(parents=True, exist_ok=True)
         lidar_grids.write_records(record, read)
     # Schedules ask how many samples there are; a record file does not tell.
-    return lidar_grids.read_records(record, load(0).shape[:2]).apply(
+    return lidar_grids.read_records(record, shape).apply(
         tf.data.experimental.assert_cardinality(num_samples)
     )
 
@@ -221,12 +224,16 @@ def training_batches(
       Dataset of (`grid` [B, H, W, 5], labels [B, H, W] int32, IGNORED where
       there is no return).
     """
-    order = samples.shuffle(_SHUFFLE_BUFFER, seed=2 * (seed + 7919 * epoch))
+    samples = samples.map(
+        lambda sample: {
+            name: sample[name] for name in ("grid", "mask", "label_ids")
+        }
+    )
+    buffer = _shuffle_buffer(samples)
+    order = samples.shuffle(buffer, seed=2 * (seed + 7919 * epoch))
     partners = order  # not looked at
     if augmentation.mix or augmentation.paste_ids:
-        partners = samples.shuffle(
-            _SHUFFLE_BUFFER, seed=2 * (seed + 7919 * epoch) + 1
-        )
+        partners = samples.shuffle(buffer, seed=2 * (seed + 7919 * epoch) + 1)
 
     def change(
         index: tf.Tensor,
@@ -276,6 +283,15 @@ def class_weights(frequencies: np.ndarray) -> np.ndarray:
     return weights / np.sum(weights * frequencies)
 
 
+def _shuffle_buffer(samples: tf.data.Dataset) -> int:
+    """Scans that a shuffle holds, so that large grids do not fill memory."""
+    size = sum(
+        spec.shape.num_elements() * spec.dtype.size
+        for spec in samples.element_spec.values()
+    )
+    return max(1, min(_SHUFFLE_SCANS, _SHUFFLE_BYTES // size))
+
+
 def _split_between_workers() -> tf.data.Options:
     """Each worker takes its part of every batch, instead of some files."""
     options = tf.data.Options()
@@ -286,10 +302,11 @@ def _split_between_workers() -> tf.data.Options:
 
 
 def _of_one_shape(
-    load: Callable[[int], np.ndarray], files: list[tuple[pathlib.Path, ...]]
+    load: Callable[[int], np.ndarray],
+    files: list[tuple[pathlib.Path, ...]],
+    shape: tuple[int, ...],
 ) -> Callable[[int], np.ndarray]:
     """`load`, but grids that differ from the first are refused by name."""
-    shape = load(0).shape
 
     def checked(index: int) -> np.ndarray:
         grid = load(index)

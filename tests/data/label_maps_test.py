@@ -97,6 +97,23 @@ class ShippedTest(parameterized.TestCase):
             [table.names[i] for i in ids], ["none", "road", "car", "bus"]
         )
 
+    def test_nuscenes_has_every_general_id(self):
+        table = label_maps.load("nuscenes")
+        self.assertLen(table.names, 17)
+        classes = label_maps.apply(table, np.arange(32))
+        # flat.driveable_surface, static.vegetation, vehicle.ego, police car,
+        # police officer, from the lidarseg category list.
+        self.assertEqual(
+            [table.names[i] for i in classes[[24, 30, 31, 20, 6]]],
+            [
+                "driveable_surface",
+                "vegetation",
+                "ignored",
+                "ignored",
+                "pedestrian",
+            ],
+        )
+
     @parameterized.parameters(*label_maps.names())
     def test_written_ids_read_back_as_the_same_class(self, name):
         table = label_maps.load(name)

@@ -108,12 +108,14 @@ class ReadTest(FolderTestCase):
 class RecordsTest(FolderTestCase):
     def test_samples_keep_the_contract_through_a_record_file(self):
         grids = synthetic.lidar_grids(4)
+        instances = np.float32(17 * (grids[..., 5:] > 0))
+        grids = np.concatenate([grids, instances], axis=-1)
         read = lidar_grids.dataset(grids.__getitem__, len(grids))
         path = self.folder / "cache.tfrecord"
         count = lidar_grids.write_records(path, read, progress=False)
         self.assertEqual(count, len(grids))
         self.assertEqual([p.name for p in self.folder.iterdir()], [path.name])
-        records = lidar_grids.read_records(path, grids.shape[1:3])
+        records = lidar_grids.read_records(path, grids.shape[1:])
         for samples in (read, records):
             spec = samples.element_spec
             self.assertEqual(spec["grid"].shape, (16, 64, 5))
@@ -127,6 +129,9 @@ class RecordsTest(FolderTestCase):
                 np.testing.assert_array_equal(sample["grid"], grid[..., :5])
                 np.testing.assert_array_equal(sample["mask"], grid[..., 4] > 0)
                 np.testing.assert_array_equal(sample["label_ids"], grid[..., 5])
+                np.testing.assert_array_equal(
+                    sample["instance_ids"], grid[..., 6]
+                )
 
     def test_an_interrupted_write_leaves_no_record(self):
         path = self.folder / "cache.tfrecord"
@@ -142,7 +147,7 @@ class RecordsTest(FolderTestCase):
             )
         self.assertFalse(path.exists())
         with self.assertRaisesRegex(FileNotFoundError, "cache.tfrecord"):
-            lidar_grids.read_records(path, (16, 64))
+            lidar_grids.read_records(path, (16, 64, 6))
 
     def test_no_samples_are_refused(self):
         with self.assertRaisesRegex(ValueError, "at least one"):

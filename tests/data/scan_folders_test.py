@@ -107,6 +107,14 @@ class LayoutTest(_FolderTest):
         _, classes, instances = scan_folders.load(samples[0], self.kitti)
         self.assertEqual(classes.tolist(), [0, 1, 0])
         self.assertEqual(instances.tolist(), [0, 1, 0])
+        self.assertEqual(
+            scan_folders.files(samples[0]),
+            (
+                self.folder / "velodyne/000007.bin",
+                self.folder / "label_2/000007.txt",
+                self.folder / "calib/000007.txt",
+            ),
+        )
 
     def test_kitti_raw_reads_the_frame_of_each_scan(self):
         for number in (0, 1):
@@ -175,40 +183,6 @@ class LayoutTest(_FolderTest):
         np.array([10], np.uint8).tofile(label)
         with self.assertRaisesRegex(ValueError, "expected 2 labels.*got 1"):
             scan_folders.load(samples[0], label_maps.load("nuscenes_grids"))
-
-    def test_grids_give_their_occupied_cells(self):
-        grid = np.zeros((3, 4, 6), np.float32)
-        grid[0, 1] = [1, 2, 3, 0.5, 3.7, 1]
-        grid[2, 0] = [4, 5, 6, 0.6, 8.8, 3]
-        grid[1, 1, 5] = 2  # a label without a return does not count
-        np.save(self.folder / "b.npy", grid)
-        np.savez(self.folder / "a.npz", grid=grid)
-        samples = scan_folders.find(self.folder, "grids")
-        self.assertEqual(
-            self.names(samples),
-            [("a.npz", None, "grid"), ("b.npy", None, "grid")],
-        )
-        table = label_maps.load("kitti_grids")
-        for sample in samples:
-            scan, classes, _ = scan_folders.load(
-                sample, table, intensity_scale=2
-            )
-            np.testing.assert_allclose(
-                scan.points, [[1, 2, 3, 1.0], [4, 5, 6, 1.2]]
-            )
-            self.assertEqual(scan.rings.tolist(), [0, 2])
-            self.assertEqual(classes.tolist(), [1, 3])
-
-    @parameterized.parameters(
-        (np.zeros((3, 4, 5)), r"expected H x W x 6.*got \(3, 4, 5\)"),
-        (np.full((1, 1, 6), 0.5), "whole label ids"),
-        (np.full((1, 1, 6), 7.0), r"a.npy: .*outside the map: \[7\]"),
-    )
-    def test_other_grids_are_refused(self, grid, message):
-        np.save(self.folder / "a.npy", grid)
-        (sample,) = scan_folders.find(self.folder, "grids")
-        with self.assertRaisesRegex(ValueError, message):
-            scan_folders.load(sample, label_maps.load("kitti_grids"))
 
     def test_plain_folders_take_labels_of_the_same_name(self):
         self.write_scan("a.bin")
@@ -295,19 +269,8 @@ class ListTest(_FolderTest):
 
 
 class RecordedTest(absltest.TestCase):
-    def test_real_grids_and_scans_load(self):
+    def test_real_scans_load(self):
         root = shared_files.path("data")
-        for folder, table in (
-            ("grids/kitti_front/val", "kitti_grids"),
-            ("grids/semantic_kitti/val", "grids_to_kitti"),
-            ("grids/nuscenes/val", "nuscenes_grids"),
-        ):
-            samples = scan_folders.find(root / folder, "grids")
-            scan, classes, _ = scan_folders.load(
-                samples[0], label_maps.load(table)
-            )
-            self.assertGreater(len(scan.points), 10_000)
-            self.assertGreater(classes.max(), 0)
         samples = scan_folders.find(
             root / "kitti_object/training", "kitti_object"
         )

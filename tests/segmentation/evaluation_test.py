@@ -1,5 +1,7 @@
 """Evaluation of a network that is known, and the printed tables."""
 
+import json
+
 import numpy as np
 from absl.testing import absltest
 
@@ -50,6 +52,27 @@ class EvaluateTest(absltest.TestCase):
         scores = metrics.instance_scores(found.instances)
         clustered = found.instances[2] > 0
         np.testing.assert_array_equal(scores.iou[clustered], 1)
+
+    def test_instances_of_the_data_set_are_the_truth(self):
+        grid = np.zeros((4, 10, 5), np.float32)
+        grid[..., 0] = 10
+        grid[..., 1] = np.arange(10) / 20  # 40 points within 0.5 m:
+        grid[..., 2] = np.arange(4)[:, None] / 20  # one cluster
+        grid[..., 4] = 10
+        sample = {
+            "grid": grid,
+            "mask": np.ones((4, 10), bool),
+            "label_ids": np.ones((4, 10), np.int32),
+        }
+        ids = np.where(np.arange(10) < 7, 5, 8) * np.ones((4, 1), np.int32)
+        for extra, hits in (({}, 40), ({"instance_ids": ids}, 28)):
+            found = evaluation.evaluate(
+                lambda grid: np.tile([0.0, 1.0], (*grid.shape[:3], 1)),
+                [sample | extra],
+                num_classes=2,
+                instance_class_ids=[1],
+            )
+            self.assertEqual(found.instances[:, 1].tolist(), [hits, 40, 40])
 
     def test_confusions_are_counted_where_they_belong(self):
         counts = self.counts()
@@ -119,6 +142,32 @@ class TablesTest(absltest.TestCase):
         table = evaluation.class_table(self.found, self.names, (0,))
         self.assertNotIn("unknown", table)
         self.assertIn("2 classes present 46.7 %", table)  # 60.0 and 33.3
+
+    def test_summary_holds_what_the_tables_hold(self):
+        summary = evaluation.summary(
+            self.found, self.names, (0,), (1, 3), (0, 10, np.inf)
+        )
+        self.assertEqual(summary, json.loads(json.dumps(summary)))
+        car = {"precision": 30 / 40, "recall": 30 / 40, "iou": 30 / 50}
+        none = {"precision": None, "recall": None, "iou": None}
+        self.assertEqual(summary["classes"]["car"], car)
+        self.assertEqual(
+            list(summary["classes"]), ["car", "pedestrian", "cyclist"]
+        )
+        self.assertEqual(
+            summary["instances"],
+            {
+                "car": {"precision": 0.5, "recall": 0.5, "iou": 1 / 3},
+                "cyclist": none,
+            },
+        )
+        near, far = summary["distance_bands"]
+        self.assertEqual((near["from"], near["to"]), (0, 10))
+        self.assertEqual((far["from"], far["to"]), (10, None))
+        self.assertEqual(near["classes"]["car"], car)
+        self.assertEqual(far["classes"]["car"], none)
+        self.assertAlmostEqual(summary["mean_iou"], (3 / 5 + 1 / 3) / 2)
+        self.assertAlmostEqual(summary["point_accuracy"], 85 / 105)
 
     def test_distance_table(self):
         table = evaluation.distance_table(

@@ -1,7 +1,9 @@
 """Input pipelines: the contract, repeatability, caches, class weights."""
 
+import os
 import pathlib
 import tempfile
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -107,6 +109,12 @@ class BatchesTest(parameterized.TestCase):
             orders.add(tuple(order))
         self.assertGreater(len(orders), 1)
 
+    def test_a_shuffle_holds_as_many_scans_as_fit(self):
+        with mock.patch.object(inputs, "_SHUFFLE_BYTES", 1):  # one scan
+            grids = np.concatenate([grid for grid, _ in epoch(0)])
+        scans = synthetic.lidar_grids(4, seed="a")
+        np.testing.assert_array_equal(grids, scans[..., :5])
+
     def test_empty_and_ignored_cells_carry_no_label(self):
         samples = list(synthetic_samples().as_numpy_iterator())
         batches = inputs.evaluation_batches(synthetic_samples(), 4, (0, 2))
@@ -139,7 +147,9 @@ class SamplesTest(FolderTestCase):
         )
         point_clouds.write_bin(sequence / "velodyne" / "000000.bin", points)
         point_clouds.write_labels(
-            sequence / "labels" / "000000.label", np.array([40, 10, 70, 50])
+            sequence / "labels" / "000000.label",
+            np.array([40, 10, 70, 50]),
+            np.array([0, 9, 0, 0]),
         )
         label_map = label_maps.load("semantic_kitti")
         samples = inputs.samples(
@@ -156,7 +166,10 @@ class SamplesTest(FolderTestCase):
         np.testing.assert_allclose(
             sample["grid"][sample["mask"]][:, 3], [0.3, 0.2]
         )
-        self.assertFalse(sample["label_ids"][~sample["mask"]].any())
+        instances = sample["instance_ids"]
+        self.assertEqual(instances[sample["mask"]].tolist(), [0, 9])
+        for name in ("label_ids", "instance_ids"):
+            self.assertFalse(sample[name][~sample["mask"]].any())
 
     @parameterized.parameters(
         ("simulated", "velodyne/{}.bin", "labels/*.label"),
@@ -270,6 +283,31 @@ class CacheTest(FolderTestCase):
         synthetic_samples("a", str(cache))
         synthetic_samples("b", str(cache))
         self.assertLen(list(cache.iterdir()), 5)
+
+    def test_another_calibration_gets_a_record_of_its_own(self):
+        source = shared_files.path("data/kitti_object/training")
+        for part in ("velodyne/000001.bin", "label_2/000001.txt"):
+            (self.folder / part).parent.mkdir()
+            (self.folder / part).symlink_to(source / part)
+        calib = self.folder / "calib" / "000001.txt"
+        calib.parent.mkdir()
+        cache = self.folder / "cache"
+        text = (source / "calib" / "000001.txt").read_text()
+        counts = []
+        for shift in ("-4.069766000000e-03", "9.206976600000e+01"):
+            calib.write_text(text.replace("-4.069766000000e-03", shift))
+            os.utime(calib, (len(counts), len(counts)))
+            samples = inputs.samples(
+                "kitti_object",
+                str(self.folder),
+                label_map=label_maps.load("kitti"),
+                projection="hdl64e_front",
+                cache=str(cache),
+            )
+            (sample,) = samples.as_numpy_iterator()
+            counts.append(np.count_nonzero(sample["label_ids"]))
+        self.assertGreater(counts[0], 0)
+        self.assertEqual(counts[1], 0)  # 92 m beside the boxes
 
 
 class ClassWeightsTest(absltest.TestCase):
