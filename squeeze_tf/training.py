@@ -14,6 +14,7 @@ keras = tf.keras
 ARCHITECTURE = "model.json"
 CHECKPOINTS = "checkpoints"
 RECORD = "record.jsonl"
+_EPOCH_NAME = "epoch/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def optimizer(
@@ -115,7 +116,8 @@ def fit(
       The record: a dict for each epoch with "epoch" and all metrics.
 
     Raises:
-      ValueError: workdir holds a checkpoint of another model.
+      ValueError: workdir holds a checkpoint of another model, or workers have
+        checkpoints more than an epoch apart.
       OSError: workdir cannot be written.
     """
     workdir = _worker_folder(pathlib.Path(workdir), model)
@@ -136,17 +138,9 @@ def fit(
     record = _read_record(workdir / RECORD)[: int(epoch_done)]
     writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
     for epoch in range(int(epoch_done), epochs):
-        history = model.fit(
-            batches(epoch),
-            initial_epoch=epoch,
-            epochs=epochs,  # for the display; one at a time is run
-            validation_data=None if mean else validation,
-            callbacks=[_OneEpoch(), *([mean] if mean else [])],
-            verbose=verbose,
+        line = _run_epoch(
+            model, batches(epoch), epoch, epochs, validation, mean, verbose
         )
-        line = {name: float(v[-1]) for name, v in history.history.items()}
-        if mean and validation is not None:
-            line |= _validate_average(model, mean, validation, verbose)
         if not all(abs(value) < float("inf") for value in line.values()):
             raise FloatingPointError(f"epoch {epoch}: not finite: {line}")
         record.append({"epoch": epoch} | line)
@@ -215,23 +209,37 @@ class _OneEpoch(keras.callbacks.Callback):
         self.model.stop_training = True
 
 
-def _validate_average(
+def _run_epoch(
     model: keras.Model,
-    mean: weight_average.WeightAverage,
-    validation: tf.data.Dataset,
+    batches: tf.data.Dataset,
+    epoch: int,
+    epochs: int,
+    validation: tf.data.Dataset | None,
+    mean: weight_average.WeightAverage | None,
     verbose: str | int,
 ) -> dict[str, float]:
-    """Metrics of the averaged weights, named as Keras names them."""
-    mean.swap()
-    found = model.evaluate(validation, verbose=verbose, return_dict=True)
-    mean.swap()
-    return {f"val_{name}": float(value) for name, value in found.items()}
+    """Trains one epoch; its metrics, those of validation as of `mean`."""
+    history = model.fit(
+        batches,
+        initial_epoch=epoch,
+        epochs=epochs,  # for the display; one at a time is run
+        validation_data=None if mean else validation,
+        callbacks=[_OneEpoch(), *([mean] if mean else [])],
+        verbose=verbose,
+    )
+    line = {name: float(v[-1]) for name, v in history.history.items()}
+    if mean and validation is not None:
+        mean.swap()
+        found = model.evaluate(validation, verbose=verbose, return_dict=True)
+        mean.swap()
+        line |= {f"val_{name}": float(v) for name, v in found.items()}
+    return line
 
 
 def _worker_folder(workdir: pathlib.Path, model: keras.Model) -> pathlib.Path:
     """All workers save, but only the chief into the workdir itself."""
-    resolver = model.distribute_strategy.cluster_resolver
-    if resolver is None or not resolver.task_type:
+    resolver = _cluster(model)
+    if resolver is None:
         return workdir
     has_chief = "chief" in resolver.cluster_spec().jobs
     chief = ("chief" if has_chief else "worker", 0)
@@ -240,16 +248,48 @@ def _worker_folder(workdir: pathlib.Path, model: keras.Model) -> pathlib.Path:
     return workdir / f"{resolver.task_type}_{resolver.task_id}"
 
 
+def _cluster(
+    model: keras.Model,
+) -> tf.distribute.cluster_resolver.ClusterResolver | None:
+    """Who the workers are, None where there is one process."""
+    resolver = model.distribute_strategy.cluster_resolver
+    return resolver if resolver is not None and resolver.task_type else None
+
+
 def _restore(
     checkpoint: tf.train.Checkpoint,
     manager: tf.train.CheckpointManager,
     model: keras.Model,
 ) -> None:
-    if manager.latest_checkpoint is None:
+    """Reads the newest checkpoint that every worker has, if there is one."""
+    paths = {
+        int(tf.train.load_variable(path, _EPOCH_NAME)): path
+        for path in manager.checkpoints
+    }
+    epochs = _of_all_workers(model, max(paths, default=0))
+    epoch = min(epochs)
+    # A worker that was killed while saving is one epoch behind the others.
+    if max(epochs) - epoch > 1 or (epoch and epoch not in paths):
+        raise ValueError(
+            f"{manager.directory}: the workers have checkpoints of epochs "
+            f"{epochs}; expected them to differ by one at most"
+        )
+    if epoch == 0:
         return
     with model.distribute_strategy.scope():  # slots live where weights do
         model.optimizer.build(model.trainable_variables)
-    _read_checkpoint(checkpoint, manager.latest_checkpoint, model)
+    _read_checkpoint(checkpoint, paths[epoch], model)
+
+
+def _of_all_workers(model: keras.Model, number: int) -> list[int]:
+    """Every worker's `number`, in the same order on all of them."""
+    if _cluster(model) is None:
+        return [number]
+    strategy = model.distribute_strategy
+    values = strategy.experimental_distribute_values_from_function(
+        lambda _: tf.constant([number])
+    )
+    return strategy.gather(values, axis=0).numpy().tolist()
 
 
 def _read_checkpoint(

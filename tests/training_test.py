@@ -65,6 +65,25 @@ def train_until_killed(workdir):
     training.fit(tiny_model(), deadly, epochs=3, workdir=workdir, verbose=0)
 
 
+def train_on_two_devices(folder):
+    """Three epochs at once, and in two parts."""
+    (device,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(
+        device, [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    for name, epochs in (("whole", 3), ("parts", 2), ("parts", 3)):
+        with strategy.scope():
+            model = tiny_model()
+        training.fit(
+            model,
+            batches,
+            epochs=epochs,
+            workdir=pathlib.Path(folder) / name,
+            verbose=0,
+        )
+
+
 class FolderTestCase(parameterized.TestCase):
     def setUp(self):
         super().setUp()
@@ -123,6 +142,25 @@ class ResumeTest(FolderTestCase):
         whole = self.fit("whole", average=0.9)
         self.fit("parts", epochs=1, average=0.9)
         self.assert_same_run(self.fit("parts", average=0.9), whole)
+
+    def test_a_run_on_two_devices_goes_on_where_it_stopped(self):
+        done = scripts.python(
+            "-c",
+            "from tests import training_test;"
+            f"training_test.train_on_two_devices({str(self.folder)!r})",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        whole, parts = (
+            [json.loads(line) for line in path.read_text().splitlines()]
+            for path in (
+                self.folder / "whole" / "record.jsonl",
+                self.folder / "parts" / "record.jsonl",
+            )
+        )
+        self.assertLen(whole, 3)
+        for line, expected in zip(parts, whole, strict=True):
+            for name, value in expected.items():  # sums of two devices
+                self.assertAlmostEqual(line[name], value, delta=1e-5)
 
     def test_dropout_differs_between_epochs(self):
         # Otherwise the tests above could not notice a lost random state.
