@@ -1,5 +1,6 @@
 """What the segmentation scripts share: a config unpacked into plain calls."""
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -129,17 +130,7 @@ def train(
     with scope.scope():
         model = build(config, tuple(shape))
         model.compile(
-            training.optimizer(
-                config.optimizer,
-                learning_rate=config.learning_rate,
-                total_steps=num_steps * config.epochs,
-                schedule=config.schedule,
-                warmup_steps=num_steps * config.warmup_epochs,
-                decay_steps=config.decay_steps,
-                decay_rate=config.decay_rate,
-                clip_norm=config.clip_norm,
-                weight_decay=config.weight_decay,
-            ),
+            optimizer(config, num_steps),
             loss=loss.FocalLoss(
                 config.class_weights, config.gamma, config.loss_scale
             ),
@@ -154,14 +145,10 @@ def train(
             config.ignored_ids,
         )
     change = augmentation.Augmentation(
-        flip=config.flip,
-        roll=config.roll,
-        drop=config.drop,
-        scale=config.scale,
-        tilt=config.tilt,
-        intensity=config.intensity,
-        mix=config.mix,
-        paste_ids=config.paste_ids,
+        **{
+            field.name: getattr(config, field.name)
+            for field in dataclasses.fields(augmentation.Augmentation)
+        }
     )
 
     def batches(epoch: int) -> tf.data.Dataset:
@@ -184,6 +171,23 @@ def train(
         verbose=verbose,
     )
     return model
+
+
+def optimizer(
+    config: SegmentationConfig, steps_per_epoch: int
+) -> tf.keras.optimizers.Optimizer:
+    """The optimiser of a config, its schedule in steps."""
+    return training.optimizer(
+        config.optimizer,
+        learning_rate=config.learning_rate,
+        total_steps=steps_per_epoch * config.epochs,
+        schedule=config.schedule,
+        warmup_steps=steps_per_epoch * config.warmup_epochs,
+        decay_steps=config.decay_steps,
+        decay_rate=config.decay_rate,
+        clip_norm=config.clip_norm,
+        weight_decay=config.weight_decay,
+    )
 
 
 def metrics(config: SegmentationConfig) -> list[tf.keras.metrics.Metric]:

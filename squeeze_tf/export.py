@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -41,7 +41,7 @@ class Parity:
       path: of the file.
       kind: "saved_model" or one of TFLITE_KINDS.
       largest_difference: of any score.
-      agreement: share of the cells whose label is the same.
+      agreement: share of the cells that count whose label is the same.
       size: bytes.
     """
 
@@ -109,6 +109,7 @@ def compare(
     path: str | os.PathLike,
     kind: str,
     batches: Iterable[np.ndarray],
+    counted: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Parity:
     """Runs an exported file and the live model on the same inputs.
 
@@ -117,6 +118,8 @@ def compare(
       path: of the exported file.
       kind: "saved_model" or one of TFLITE_KINDS.
       batches: inputs [1, ...] float32 as the model takes them.
+      counted: input to the cells, bool like its labels, that the agreement is
+        about; all of them if not given.
 
     Returns:
       The largest difference of the scores and the agreement of the labels.
@@ -130,9 +133,11 @@ def compare(
             raise ValueError(f"{path}: scores are not finite")
         largest = max(largest, float(np.abs(got - expected).max()))
         equal = got.argmax(-1) == expected.argmax(-1)
+        if counted is not None:
+            equal = equal[counted(batch)]
         same, count = same + int(equal.sum()), count + equal.size
     if not count:
-        raise ValueError("comparing needs at least one input")
+        raise ValueError("comparing needs at least one input with cells")
     return Parity(
         path=pathlib.Path(path),
         kind=kind,

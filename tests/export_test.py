@@ -129,6 +129,17 @@ class ExportTest(parameterized.TestCase):
         same = (one.argmax(-1) == two.argmax(-1)).mean()
         self.assertLess(same, 0.9)
         self.assertAlmostEqual(parity.agreement, same)
+        returns = scans()[..., 4] > 0
+        same = (one.argmax(-1) == two.argmax(-1))[returns].mean()
+        self.assertNotAlmostEqual(parity.agreement, same)
+        at_returns = export.compare(
+            other,
+            self.folder / "saved",
+            "saved_model",
+            scans()[:, None],
+            lambda grid: grid[..., 4] > 0,
+        )
+        self.assertAlmostEqual(at_returns.agreement, same)
         self.assertAlmostEqual(
             parity.largest_difference, np.abs(one - two).max(), places=5
         )

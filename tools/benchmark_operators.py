@@ -8,6 +8,7 @@ this project's.
 """
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from squeeze_tf.data import lidar_grids
+from squeeze_tf.data import label_maps, lidar_grids
 from squeeze_tf.ops import crf as crf_ops
 from squeeze_tf.ops import custom_ops
 from squeeze_tf.segmentation import augmentation, crf, inputs, loss, models
@@ -137,22 +138,39 @@ def networks() -> None:
 
 
 def pipeline() -> None:
-    """Scans per second of the input pipeline and of a training step."""
+    """Scans per second of the input pipeline and of a training step.
+
+    The scans are .npy files that are read anew each time, all of 64 x 512.
+    """
     config = segmentation_config.CONFIGS["demo"]
-    random = np.random.default_rng(0)
-    grids = random.random((16, 64, 512, 6)).astype(np.float32)
-    grids[..., 5] = random.integers(0, 4, grids.shape[:3])
-    samples = lidar_grids.dataset(lambda index: grids[index], len(grids))
     change = augmentation.Augmentation(
         flip=True, drop=config.drop, scale=config.scale, mix=config.mix
     )
-    batches = inputs.training_batches(
-        samples.cache().repeat(8),
-        batch_size=config.batch_size,
-        augmentation=change,
-        seed=0,
-        epoch=0,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        random = np.random.default_rng(0)
+        for index in range(128):
+            grid = random.random((64, 512, 6)).astype(np.float32)
+            grid[..., 5] = random.integers(0, 4, grid.shape[:2])
+            lidar_grids.write(f"{folder}/{index:03d}.npy", grid)
+        samples = inputs.samples(
+            "grids",
+            folder,
+            label_map=label_maps.load("kitti_grids"),
+            projection=config.projection,
+        )
+        batches = inputs.training_batches(
+            samples,
+            batch_size=config.batch_size,
+            augmentation=change,
+            seed=0,
+            epoch=0,
+        )
+        _compare_with_training(batches, config)
+
+
+def _compare_with_training(
+    batches: tf.data.Dataset, config: segmentation_config.SegmentationConfig
+) -> None:
     model = models.squeezeseg_v2(crf=crf.RecurrentCRF())
     model.compile("adam", loss.FocalLoss([1.0] * 4))
     batch = next(iter(batches))

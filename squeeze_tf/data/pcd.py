@@ -35,18 +35,7 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     content = pathlib.Path(path).read_bytes()
     header, body = _split(path, content)
     try:
-        metadata = pypcd4.MetaData.parse_header(
-            [line.decode("ascii") for line in header]
-        )
-        if sum(metadata.count) > len(content):
-            raise ValueError(f"{sum(metadata.count)} values for each point")
-        record = metadata.build_dtype().itemsize
-        fits = metadata.points * record <= _MAX_RATIO * len(content)
-        if record == 0 or metadata.points < 0 or not fits:
-            raise ValueError(
-                f"{metadata.points} points of {record} bytes in a file of "
-                f"{len(content)} bytes"
-            )
+        metadata = _metadata(header, len(content))
     except Exception as error:  # damage shows anywhere in the parser
         raise ValueError(f"{path}: PCD header not understood: {error}") from (
             error
@@ -54,6 +43,7 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     if metadata.data == pypcd4.Encoding.ASCII:
         body = b"\n".join(b" ".join(line.split()) for line in body.split(b"\n"))
     elif metadata.data == pypcd4.Encoding.BINARY:
+        record = metadata.build_dtype().itemsize
         needed = metadata.points * record
         if len(body) < needed:
             raise ValueError(
@@ -79,6 +69,23 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
         for name, count in zip(metadata.fields, metadata.count)
         if count == 1 and not name.startswith("#")
     }
+
+
+def _metadata(header: list[bytes], file_size: int) -> pypcd4.MetaData:
+    """The parsed header; refuses more points than the file can hold."""
+    metadata = pypcd4.MetaData.parse_header(
+        [line.decode("ascii") for line in header]
+    )
+    if sum(metadata.count) > file_size:
+        raise ValueError(f"{sum(metadata.count)} values for each point")
+    record = metadata.build_dtype().itemsize
+    fits = metadata.points * record <= _MAX_RATIO * file_size
+    if record == 0 or metadata.points < 0 or not fits:
+        raise ValueError(
+            f"{metadata.points} points of {record} bytes in a file of "
+            f"{file_size} bytes"
+        )
+    return metadata
 
 
 def _split(
