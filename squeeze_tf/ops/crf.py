@@ -44,7 +44,7 @@ def crf_message(
       ValueError: shapes of the kernels or of theta do not fit.
     """
     kernels = _kernels(angular_kernel, bilateral_kernel, theta)
-    library = custom_ops.active_library()
+    library = custom_ops.active_library(probabilities)
     if library is None:
         return _stock(probabilities, features, mask, *kernels)
     return library.squeeze_tf_crf_message(
@@ -92,7 +92,7 @@ def crf_iteration(
       ValueError: as crf_message().
     """
     kernels = _kernels(angular_kernel, bilateral_kernel, theta)
-    library = custom_ops.active_library()
+    library = custom_ops.active_library(scores)
     if library is None:
         q = tf.nn.softmax(scores)
         angular, bilateral = _stock(q, features, mask, *kernels)

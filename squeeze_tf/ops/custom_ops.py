@@ -39,8 +39,7 @@ def library() -> ModuleType | None:
 def stock_ops_only() -> Iterator[None]:
     """Within it, everything traced or run uses stock TensorFlow operators.
 
-    Ours: wrap what must not hold custom operators, that is export and
-    functions compiled with `jit_compile=True`.
+    Ours: wrap what must not hold custom operators, such as an export.
     """
     before = getattr(_state, "stock_only", False)
     _state.stock_only = True
@@ -50,15 +49,32 @@ def stock_ops_only() -> Iterator[None]:
         _state.stock_only = before
 
 
-def active_library() -> ModuleType | None:
-    """The operators to use here: None means their stock twins.
+def active_library(tensor: tf.Tensor) -> ModuleType | None:
+    """The operators to use on `tensor`: None means their stock twins.
 
-    They have kernels for the CPU alone, so where TensorFlow sees a GPU the
-    twins, which run on it, are used.
+    They have kernels for the CPU alone, so the twins are used where TensorFlow
+    sees a GPU and in what is compiled by XLA (`jit_compile=True`).
     """
-    if getattr(_state, "stock_only", False) or _has_gpu():
+    if getattr(_state, "stock_only", False) or _has_gpu() or _for_xla(tensor):
         return None
     return library()
+
+
+def _for_xla(tensor: tf.Tensor) -> bool:
+    """Whether `tensor` belongs to a function that XLA will compile.
+
+    Ours: TensorFlow marks its graph, or one around it, with a context that
+    has no public name.
+    """
+    graph = None if tf.executing_eagerly() else tensor.graph
+    while graph is not None:
+        context = graph._get_control_flow_context()
+        while context is not None:
+            if context.IsXLAContext():
+                return True
+            context = context.outer_context
+        graph = getattr(graph, "outer_graph", None)
+    return False
 
 
 @functools.cache

@@ -22,12 +22,28 @@ class CustomOpsTest(absltest.TestCase):
             self.assertIsNotNone(custom_ops.library())
 
     def test_stock_ops_only_nests_and_ends(self):
-        whole = custom_ops.active_library()
+        x = tf.constant(0.0)
+        whole = custom_ops.active_library(x)
         with custom_ops.stock_ops_only():
             with custom_ops.stock_ops_only():
-                self.assertIsNone(custom_ops.active_library())
-            self.assertIsNone(custom_ops.active_library())
-        self.assertIs(custom_ops.active_library(), whole)
+                self.assertIsNone(custom_ops.active_library(x))
+            self.assertIsNone(custom_ops.active_library(x))
+        self.assertIs(custom_ops.active_library(x), whole)
+
+    def test_what_xla_compiles_uses_stock_operators(self):
+        x = tf.constant(0.0)
+        found = []
+
+        def look(x):
+            found.append(custom_ops.active_library(x))
+            return x
+
+        plain, compiled = tf.function(look), tf.function(look, jit_compile=True)
+        plain(x)
+        compiled(x)
+        tf.function(lambda x: compiled(tf.function(look)(x)))(tf.ones(2))
+        whole = custom_ops.active_library(x)
+        self.assertEqual(found, [whole, None, whole, None])
 
     def test_an_absent_library_means_the_twin_unless_required(self):
         absent = custom_ops._LIBRARY.with_name("absent.so")
