@@ -68,7 +68,9 @@ def with_statistics(
     names = label_maps.load(config.label_map).names
     found = lidar_grids.statistics(train.as_numpy_iterator(), len(names))
     found["frequencies"][list(config.ignored_ids)] = 0
-    weights = inputs.class_weights(found["frequencies"])
+    weights = inputs.class_weights(
+        found["frequencies"], config.class_weight_power
+    )
     settings = []
     for field, values in (
         ("mean", found["mean"]),

@@ -11,8 +11,8 @@ class SegmentationConfig:
     weights, which the thesis leaves to its code, are the released ones.
     """
 
-    # Data: see segmentation.inputs. An empty class_weights means weights from
-    # the class frequencies; empty mean and std mean those of the data.
+    # Data: see segmentation.inputs. An empty class_weights means frequencies
+    # ** -class_weight_power; empty mean and std mean those of the data.
     dataset: str = "grids"
     train_data: str = ""
     validation_data: str = ""
@@ -39,6 +39,7 @@ class SegmentationConfig:
     # Loss: see segmentation.loss.
     gamma: float = 2.0
     class_weights: tuple[float, ...] = ()
+    class_weight_power: float = 0.5
     loss_scale: float = 15.0
 
     # Training: see training.

@@ -264,14 +264,14 @@ def evaluation_batches(
     return batches.with_options(_split_between_workers())
 
 
-def class_weights(frequencies: np.ndarray) -> np.ndarray:
+def class_weights(frequencies: np.ndarray, power: float = 0.5) -> np.ndarray:
     """Weights that favour rare classes, with mean 1 over the returns.
 
-    Ours: 1 / sqrt(frequency), between the released code's hand-set weights
-    and full balance; classes that never occur get 0.
+    Ours: frequency ** -power; classes that never occur get 0.
 
     Args:
       frequencies: [C] share of the returns of each class.
+      power: 0 counts all returns alike, 1 all classes.
 
     Returns:
       [C] float64.
@@ -279,7 +279,7 @@ def class_weights(frequencies: np.ndarray) -> np.ndarray:
     frequencies = np.asarray(frequencies, np.float64)
     present = frequencies > 0
     weights = np.zeros_like(frequencies)
-    weights[present] = frequencies[present] ** -0.5
+    weights[present] = frequencies[present] ** -power
     return weights / np.sum(weights * frequencies)
 
 

@@ -317,6 +317,8 @@ class ClassWeightsTest(absltest.TestCase):
         self.assertAlmostEqual(np.sum(weights * frequencies), 1)
         self.assertAlmostEqual(weights[1] / weights[0], 3)  # sqrt(0.81 / 0.09)
         self.assertEqual(weights[3], 0)
+        ones = inputs.class_weights(frequencies, power=0.0)
+        self.assertEqual(ones.tolist(), [1, 1, 1, 0])
 
 
 if __name__ == "__main__":
