@@ -8,203 +8,191 @@
 namespace squeeze_tf {
 namespace {
 
-using crf_internal::Exp;
-using crf_internal::Join;
-using crf_internal::Lanes;
-using crf_internal::Load;
+using crf_internal::Exp2;
 using crf_internal::RowWindow;
-using crf_internal::Store;
+using crf_internal::Vectors;
 
-// Turns the C score planes of row `y` into probabilities, in place.
-template <typename T>
-SQUEEZE_TF_INLINE void Softmax(RowWindow<T>& window, int classes, int columns,
+// Turns the scores of row `y` in the window's row 0 into probabilities.
+template <int kBytes, typename T>
+SQUEEZE_TF_INLINE void Softmax(RowWindow<T, kBytes>& window, int classes, int columns,
                                int y) {
-  using Vector = typename Lanes<T>::Vector;
-  T* planes = window.Plane(y, 0);
-  const int stride = window.stride();
-  for (int x = 0; x < columns; x += Lanes<T>::kCount) {
-    Vector largest = Load(planes + x), sum = {};
+  using Vector = typename RowWindow<T, kBytes>::Vector;
+  Vector* cell = window.Row(y, 0);
+  for (int v = 0; v < window.vectors(); ++v, cell += classes) {
+    Vector largest = cell[0], sum = {};
     for (int c = 1; c < classes; ++c) {
-      const Vector score = Load(planes + c * stride + x);
-      largest = score > largest ? score : largest;
+      largest = cell[c] > largest ? cell[c] : largest;
     }
     for (int c = 0; c < classes; ++c) {
-      const Vector e = Exp(Load(planes + c * stride + x) - largest);
-      Store(planes + c * stride + x, e);
-      sum += e;
+      Exp2<kBytes>(cell[c] - largest, T(M_LOG2E), &cell[c]);
+      sum += cell[c];
     }
-    for (int c = 0; c < classes; ++c) {
-      Store(planes + c * stride + x, Load(planes + c * stride + x) / sum);
-    }
+    const Vector factor = 1 / sum * window.Inside(v);
+    for (int c = 0; c < classes; ++c) cell[c] *= factor;
   }
-  for (int c = 0; c < classes; ++c) {  // outside the map nothing is sent
-    std::fill(planes + c * stride + columns,
-              planes + c * stride + window.padded(), T(0));
-  }
+  window.FillEnds(window.Row(y, 0), classes);
 }
 
-// to_c += sum_k from_k matrix[k, c] (or matrix[c, k] if `transposed`), over
-// planes of the given strides.
-template <typename T>
-SQUEEZE_TF_INLINE void MultiplyAdd(const T* from, int from_stride,
-                                   const T* matrix, bool transposed,
-                                   int classes, int padded, T* to,
-                                   int to_stride) {
-  for (int c = 0; c < classes; ++c) {
-    T* __restrict out = to + c * to_stride;
-    for (int k = 0; k < classes; ++k) {
-      const T* __restrict in = from + k * from_stride;
-      const T factor = matrix[transposed ? c * classes + k : k * classes + c];
-      for (int x = 0; x < padded; ++x) out[x] += factor * in[x];
+// to_c += sum_k from_k matrix[k, c] (or matrix[c, k] if `transposed`) in every
+// one of the cells [size, C].
+template <typename Vector, typename T>
+SQUEEZE_TF_INLINE void MultiplyAdd(const Vector* from, const T* matrix,
+                                   bool transposed, int classes, int size,
+                                   Vector* to) {
+  for (int at = 0; at < size * classes; at += classes) {
+    for (int c = 0; c < classes; ++c) {
+      Vector sum = to[at + c];
+      for (int k = 0; k < classes; ++k) {
+        sum += from[at + k] *
+               matrix[transposed ? c * classes + k : k * classes + c];
+      }
+      to[at + c] = sum;
     }
   }
 }
 
-template <typename T>
+template <int kBytes, typename T>
 SQUEEZE_TF_INLINE void IterationRows(const CrfKernels<T>& kernels,
                                      const CrfMaps<T>& maps,
                                      const CrfMatrices<T>& matrices,
                                      int64_t image, int begin, int end) {
-  RowWindow<T> window(kernels, maps, image);
   const int reach = kernels.height / 2, classes = kernels.classes;
-  const int padded = window.padded();
-  std::vector<T> angular(static_cast<size_t>(classes) * padded);
-  std::vector<T> bilateral(angular.size()), refined(angular.size());
+  RowWindow<T, kBytes> window(kernels, maps, image, 1);
+  const int vectors = window.vectors(), size = vectors * classes;
+  Vectors<T, kBytes> angular(size), bilateral(size), refined(size);
   for (int y = begin - reach; y < end + reach; ++y) {
-    window.StartRow(y);
-    if (window.Exists(y)) {
-      window.SplitRow(maps.angular_input, classes, y, 0);
+    if (window.StartRow(y)) {
+      window.ReadRow(maps.angular_input, y, 0);
       Softmax(window, classes, maps.columns, y);
-      window.MaskPlanes(y, 0, classes);
     }
     const int ready = y - reach;
     if (ready >= begin - reach && ready >= 0) window.ComputeWeights(ready);
     if (ready < begin) continue;
-    window.Messages(kernels, 0, ready, angular.data(), bilateral.data());
-    std::fill(refined.begin(), refined.end(), T(0));
-    for (int c = 0; c < classes && matrices.add_probabilities; ++c) {
-      std::copy_n(window.Plane(ready, c), padded, &refined[c * padded]);
+    window.Messages(0, 0, ready, false, angular.data(), bilateral.data());
+    const auto* q = window.Row(ready, 0);
+    for (int i = 0; i < size; ++i) {
+      refined[i] = matrices.add_probabilities ? q[i] : q[i] - q[i];
     }
-    MultiplyAdd(angular.data(), padded, matrices.angular, false, classes,
-                padded, refined.data(), padded);
-    MultiplyAdd(bilateral.data(), padded, matrices.bilateral, false, classes,
-                padded, refined.data(), padded);
-    Join(refined.data(), classes, padded, maps.columns,
-         maps.angular + window.First(ready) * classes);
+    MultiplyAdd(angular.data(), matrices.angular, false, classes, vectors,
+                refined.data());
+    MultiplyAdd(bilateral.data(), matrices.bilateral, false, classes, vectors,
+                refined.data());
+    window.WriteRow(refined.data(), ready, maps.angular);
   }
 }
 
-// Sums of a_k g_c over the columns, added to matrix [C, C].
-template <typename T>
-SQUEEZE_TF_INLINE void OuterSum(const T* a, int a_stride, const T* g,
-                                int g_stride, int classes, int padded,
-                                T* matrix) {
-  using Vector = typename Lanes<T>::Vector;
+// Sums of a_k g_c over the cells [size, C], added to matrix [C, C].
+template <typename Vector, typename T>
+SQUEEZE_TF_INLINE void OuterSum(const Vector* a, const Vector* g, int classes,
+                                int size, T* matrix) {
   for (int k = 0; k < classes; ++k) {
     for (int c = 0; c < classes; ++c) {
       Vector sum = {};
-      for (int x = 0; x < padded; x += Lanes<T>::kCount) {
-        sum += Load(a + k * a_stride + x) * Load(g + c * g_stride + x);
+      for (int at = 0; at < size * classes; at += classes) {
+        sum += a[at + k] * g[at + c];
       }
-      for (int i = 0; i < Lanes<T>::kCount; ++i) {
+      for (size_t i = 0; i < sizeof(Vector) / sizeof(T); ++i) {
         matrix[k * classes + c] += sum[i];
       }
     }
   }
 }
 
-// Set 0 of the window holds q, set 1 what flows back into the messages, and
-// the extra planes the gradient of the refined scores.
-template <typename T>
+// The gradient of the refined scores, through a matrix to the messages.
+template <int kBytes, typename T>
+SQUEEZE_TF_INLINE void SendBack(RowWindow<T, kBytes>& window, int y, int gradient,
+                                const T* matrix, int classes, int to) {
+  std::fill_n(window.Row(y, to), window.vectors() * classes,
+              typename RowWindow<T, kBytes>::Vector{});
+  MultiplyAdd(window.Row(y, gradient), matrix, true, classes, window.vectors(),
+              window.Row(y, to));
+  window.FillEnds(window.Row(y, to), classes);
+}
+
+// Rows of the window: q, the gradient of the refined scores, and what flows
+// back from it into the angular and into the bilateral messages.
+template <int kBytes, typename T>
 SQUEEZE_TF_INLINE void IterationGradRows(const CrfKernels<T>& kernels,
                                          const CrfMaps<T>& maps,
                                          const CrfMatrices<T>& matrices,
                                          int64_t image, int begin, int end,
                                          T* grad_matrices) {
-  using Vector = typename Lanes<T>::Vector;
+  using Vector = typename RowWindow<T, kBytes>::Vector;
+  constexpr int kQ = 0, kGradient = 1, kToAngular = 2, kToBilateral = 3;
   const int reach = kernels.height / 2, classes = kernels.classes;
-  RowWindow<T> window(kernels, maps, image, 2, classes);
-  const CrfKernels<T> flipped = kernels.Flipped();
-  const int padded = window.padded(), stride = window.stride();
-  const int back = 2 * classes, gradient = 4 * classes;
-  std::vector<T> angular(static_cast<size_t>(classes) * padded);
-  std::vector<T> bilateral(angular.size()), grad_q(angular.size());
+  RowWindow<T, kBytes> window(kernels, maps, image, 4);
+  const int vectors = window.vectors(), size = vectors * classes;
+  Vectors<T, kBytes> angular(size), bilateral(size), grad_scores(size);
   for (int y = begin - reach; y < end + reach; ++y) {
-    window.StartRow(y);
-    if (window.Exists(y)) {
-      window.SplitRow(maps.angular_input, classes, y, 0);
+    if (window.StartRow(y)) {
+      window.ReadRow(maps.angular_input, y, kQ);
       Softmax(window, classes, maps.columns, y);
-      window.MaskPlanes(y, 0, classes);
-      window.SplitRow(maps.bilateral_input, classes, y, gradient);
-      const T* g = window.Plane(y, gradient);
-      MultiplyAdd(g, stride, matrices.angular, true, classes, padded,
-                  window.Plane(y, back), stride);
-      MultiplyAdd(g, stride, matrices.bilateral, true, classes, padded,
-                  window.Plane(y, back + classes), stride);
-      window.MaskPlanes(y, back + classes, back + classes);
+      window.ReadRow(maps.bilateral_input, y, kGradient);
+      SendBack(window, y, kGradient, matrices.angular, classes, kToAngular);
+      SendBack(window, y, kGradient, matrices.bilateral, classes, kToBilateral);
     }
     const int ready = y - reach;
     if (ready >= begin - reach && ready >= 0) window.ComputeWeights(ready);
     if (ready < begin) continue;
-    const T* q = window.Plane(ready, 0);
-    const T* g = window.Plane(ready, gradient);
-    window.Messages(kernels, 0, ready, angular.data(), bilateral.data());
-    OuterSum(angular.data(), padded, g, stride, classes, padded, grad_matrices);
-    OuterSum(bilateral.data(), padded, g, stride, classes, padded,
+    const Vector* q = window.Row(ready, kQ);
+    const Vector* g = window.Row(ready, kGradient);
+    window.Messages(kQ, kQ, ready, false, angular.data(), bilateral.data());
+    OuterSum(angular.data(), g, classes, vectors, grad_matrices);
+    OuterSum(bilateral.data(), g, classes, vectors,
              grad_matrices + classes * classes);
-    window.Messages(flipped, 1, ready, angular.data(), bilateral.data());
-    for (int x = 0; x < padded; x += Lanes<T>::kCount) {
+    window.Messages(kToAngular, kToBilateral, ready, true, angular.data(),
+                    bilateral.data());
+    for (int at = 0; at < size; at += classes) {
       Vector projection = {};
-      for (int c = 0; c < classes; ++c) {
-        const int at = c * padded + x;
-        Vector value = Load(&angular[at]) + Load(&bilateral[at]);
-        if (matrices.add_probabilities) value += Load(g + c * stride + x);
-        Store(&grad_q[at], value);
-        projection += value * Load(q + c * stride + x);
+      for (int i = at; i < at + classes; ++i) {
+        grad_scores[i] = angular[i] + bilateral[i];
+        if (matrices.add_probabilities) grad_scores[i] += g[i];
+        projection += grad_scores[i] * q[i];
       }
-      for (int c = 0; c < classes; ++c) {  // through the softmax
-        const int at = c * padded + x;
-        Store(&grad_q[at],
-              Load(q + c * stride + x) * (Load(&grad_q[at]) - projection));
+      for (int i = at; i < at + classes; ++i) {  // through the softmax
+        grad_scores[i] = q[i] * (grad_scores[i] - projection);
       }
     }
-    Join(grad_q.data(), classes, padded, maps.columns,
-         maps.angular + window.First(ready) * classes);
+    window.WriteRow(grad_scores.data(), ready, maps.angular);
   }
 }
 
 }  // namespace
 
-template <>
-SQUEEZE_TF_CLONES void CrfIterationRows<float>(
-    const CrfKernels<float>& kernels, const CrfMaps<float>& maps,
-    const CrfMatrices<float>& matrices, int64_t image, int begin, int end) {
-  IterationRows(kernels, maps, matrices, image, begin, end);
+template <typename T>
+void CrfIterationRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
+                      const CrfMatrices<T>& matrices, int64_t image, int begin,
+                      int end) {
+  crf_internal::Dispatch([&](auto bytes) __attribute__((always_inline)) {
+    IterationRows<bytes>(kernels, maps, matrices, image, begin, end);
+  });
 }
 
-template <>
-void CrfIterationRows<double>(const CrfKernels<double>& kernels,
-                              const CrfMaps<double>& maps,
-                              const CrfMatrices<double>& matrices,
-                              int64_t image, int begin, int end) {
-  IterationRows(kernels, maps, matrices, image, begin, end);
+template <typename T>
+void CrfIterationGradRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
+                          const CrfMatrices<T>& matrices, int64_t image,
+                          int begin, int end, T* grad_matrices) {
+  crf_internal::Dispatch([&](auto bytes) __attribute__((always_inline)) {
+    IterationGradRows<bytes>(kernels, maps, matrices, image, begin, end,
+                             grad_matrices);
+  });
 }
 
-template <>
-SQUEEZE_TF_CLONES void CrfIterationGradRows<float>(
-    const CrfKernels<float>& kernels, const CrfMaps<float>& maps,
-    const CrfMatrices<float>& matrices, int64_t image, int begin, int end,
-    float* grad_matrices) {
-  IterationGradRows(kernels, maps, matrices, image, begin, end, grad_matrices);
-}
-
-template <>
-void CrfIterationGradRows<double>(const CrfKernels<double>& kernels,
-                                  const CrfMaps<double>& maps,
-                                  const CrfMatrices<double>& matrices,
-                                  int64_t image, int begin, int end,
-                                  double* grad_matrices) {
-  IterationGradRows(kernels, maps, matrices, image, begin, end, grad_matrices);
-}
+template void CrfIterationRows<float>(const CrfKernels<float>&,
+                                      const CrfMaps<float>&,
+                                      const CrfMatrices<float>&, int64_t, int,
+                                      int);
+template void CrfIterationRows<double>(const CrfKernels<double>&,
+                                       const CrfMaps<double>&,
+                                       const CrfMatrices<double>&, int64_t, int,
+                                       int);
+template void CrfIterationGradRows<float>(const CrfKernels<float>&,
+                                          const CrfMaps<float>&,
+                                          const CrfMatrices<float>&, int64_t,
+                                          int, int, float*);
+template void CrfIterationGradRows<double>(const CrfKernels<double>&,
+                                           const CrfMaps<double>&,
+                                           const CrfMatrices<double>&, int64_t,
+                                           int, int, double*);
 
 }  // namespace squeeze_tf

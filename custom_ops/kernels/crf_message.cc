@@ -10,67 +10,79 @@
 namespace squeeze_tf {
 namespace {
 
-template <typename T>
+using crf_internal::RowWindow;
+
+template <int kBytes, typename T>
 SQUEEZE_TF_INLINE void MessageRows(const CrfKernels<T>& kernels,
-                                   const CrfMaps<T>& maps, int64_t image,
-                                   int begin, int end) {
-  crf_internal::RowWindow<T> window(kernels, maps, image);
-  const int reach = kernels.height / 2, classes = kernels.classes;
-  const int padded = window.padded();
-  std::vector<T> angular(static_cast<size_t>(classes) * padded);
-  std::vector<T> bilateral(angular.size());
+                                   const CrfMaps<T>& maps, bool adjoint,
+                                   int64_t image, int begin, int end) {
+  const int reach = kernels.height / 2;
+  const bool one_input = maps.angular_input == maps.bilateral_input;
+  const int second = one_input ? 0 : 1;
+  RowWindow<T, kBytes> window(kernels, maps, image, second + 1);
+  const int size = window.vectors() * kernels.classes;
+  crf_internal::Vectors<T, kBytes> angular(size), bilateral(size);
   for (int y = begin - reach; y < end + reach; ++y) {
-    window.StartRow(y);
-    if (window.Exists(y)) {
-      window.SplitRow(maps.angular_input, classes, y, 0);
-      window.SplitRow(maps.bilateral_input, classes, y, classes);
-      window.MaskPlanes(y, classes, classes);
+    if (window.StartRow(y)) {
+      window.ReadRow(maps.angular_input, y, 0);
+      if (!one_input) window.ReadRow(maps.bilateral_input, y, 1);
     }
     const int ready = y - reach;  // every row it looks at is loaded
     if (ready >= begin - reach && ready >= 0) window.ComputeWeights(ready);
     if (ready < begin) continue;
-    window.Messages(kernels, 0, ready, angular.data(), bilateral.data());
-    T* to = maps.angular + window.First(ready) * classes;
-    if (maps.bilateral == nullptr) {
-      for (size_t i = 0; i < angular.size(); ++i) angular[i] += bilateral[i];
-    }
-    crf_internal::Join(angular.data(), classes, padded, maps.columns, to);
+    window.Messages(0, second, ready, adjoint, angular.data(),
+                    bilateral.data());
     if (maps.bilateral != nullptr) {
-      to = maps.bilateral + window.First(ready) * classes;
-      crf_internal::Join(bilateral.data(), classes, padded, maps.columns, to);
+      window.WriteRow(bilateral.data(), ready, maps.bilateral);
+    } else {
+      for (int i = 0; i < size; ++i) angular[i] += bilateral[i];
     }
+    window.WriteRow(angular.data(), ready, maps.angular);
   }
 }
 
 }  // namespace
 
 template <typename T>
-CrfKernels<T> CrfKernels<T>::Flipped() const {
-  CrfKernels<T> flipped = *this;
+CrfKernels<T>::CrfKernels(int height, int width,
+                          const std::vector<float>& angular,
+                          const std::vector<float>& bilateral,
+                          const std::vector<float>& theta)
+    : height(height),
+      width(width),
+      classes(static_cast<int>(theta.size())),
+      angular(angular.begin(), angular.end()),
+      bilateral(bilateral.begin(), bilateral.end()) {
   const int size = height * width;
-  for (int place = 0; place < size; ++place) {
-    for (int c = 0; c < classes; ++c) {
-      const int to = (size - 1 - place) * classes + c;
-      flipped.angular[to] = angular[place * classes + c];
-      flipped.bilateral[to] = bilateral[place * classes + c];
+  auto alike = [&](int one, int other) {
+    for (int place = 0; place < size; ++place) {
+      const int at = place * classes;
+      if (angular[at + one] != angular[at + other] ||
+          bilateral[at + one] != bilateral[at + other]) {
+        return false;
+      }
+    }
+    return theta[one] == theta[other];
+  };
+  for (int c = 0; c < classes; ++c) {
+    if (c > 0 && alike(c - 1, c)) {
+      ++groups.back().count;
+    } else {
+      groups.push_back({c, 1, T(0.5) / (T(theta[c]) * T(theta[c]))});
+    }
+    for (int place = 0; place < size; ++place) {
+      symmetric &= bilateral[place * classes + c] ==
+                   bilateral[(size - 1 - place) * classes + c];
     }
   }
-  return flipped;
 }
 
-template <>
-SQUEEZE_TF_CLONES void CrfMessageRows<float>(const CrfKernels<float>& kernels,
-                                             const CrfMaps<float>& maps,
-                                             int64_t image, int begin,
-                                             int end) {
-  MessageRows(kernels, maps, image, begin, end);
-}
-
-template <>
-void CrfMessageRows<double>(const CrfKernels<double>& kernels,
-                            const CrfMaps<double>& maps, int64_t image,
-                            int begin, int end) {
-  MessageRows(kernels, maps, image, begin, end);
+template <typename T>
+void CrfMessageRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
+                    bool adjoint, int64_t image, int begin, int end) {
+  crf_internal::Dispatch([&](auto bytes) __attribute__((always_inline)) {
+    MessageRows<bytes>(kernels, maps, adjoint, image, begin, end);
+  });
 }
 
 template <typename T>
@@ -100,16 +112,18 @@ void CrfFeatureGradRows(const CrfKernels<T>& k, const CrfMaps<T>& maps,
           distance += (at_p[f] - at_j[f]) * (at_p[f] - at_j[f]);
         }
         T pull = 0;
-        for (int c = 0; c < k.classes; ++c) {
-          const T precision = k.distinct_precision[k.group[c]];
-          const T sent = k.bilateral[place * k.classes + c] *
+        for (const auto& group : k.groups) {
+          T exchanged = 0;
+          for (int c = group.first; c < group.first + group.count; ++c) {
+            exchanged += k.bilateral[place * k.classes + c] *
                          gradient[p * k.classes + c] *
                          probabilities[j * k.classes + c];
-          const T received = k.bilateral[(size - 1 - place) * k.classes + c] *
-                             gradient[j * k.classes + c] *
-                             probabilities[p * k.classes + c];
-          pull += std::exp(-distance * precision) * 2 * precision *
-                  (sent + received);
+            exchanged += k.bilateral[(size - 1 - place) * k.classes + c] *
+                         gradient[j * k.classes + c] *
+                         probabilities[p * k.classes + c];
+          }
+          pull += std::exp(-distance * group.precision) * 2 * group.precision *
+                  exchanged;
         }
         for (int f = 0; f < features; ++f) out[f] += pull * (at_j[f] - at_p[f]);
       }
@@ -119,6 +133,12 @@ void CrfFeatureGradRows(const CrfKernels<T>& k, const CrfMaps<T>& maps,
 
 template struct CrfKernels<float>;
 template struct CrfKernels<double>;
+template void CrfMessageRows<float>(const CrfKernels<float>&,
+                                    const CrfMaps<float>&, bool, int64_t, int,
+                                    int);
+template void CrfMessageRows<double>(const CrfKernels<double>&,
+                                     const CrfMaps<double>&, bool, int64_t, int,
+                                     int);
 template void CrfFeatureGradRows<float>(const CrfKernels<float>&,
                                         const CrfMaps<float>&, const float*,
                                         const float*, int64_t, int, int,

@@ -12,16 +12,24 @@ namespace squeeze_tf {
 // classes].
 template <typename T>
 struct CrfKernels {
+  // Consecutive classes of one theta and the same kernels, which share weights.
+  struct Group {
+    int first, count;
+    T precision;  // 1 / (2 theta^2)
+  };
+
+  CrfKernels() = default;
+  CrfKernels(int height, int width, const std::vector<float>& angular,
+             const std::vector<float>& bilateral,
+             const std::vector<float>& theta);
+
   int height = 0;
   int width = 0;
   int classes = 0;
   std::vector<T> angular;
   std::vector<T> bilateral;
-  std::vector<T> distinct_precision;  // 1 / (2 theta^2), one per distinct theta
-  std::vector<int> group;             // class -> index into distinct_precision
-
-  // The adjoint of the message: every offset (dy, dx) becomes (-dy, -dx).
-  CrfKernels Flipped() const;
+  std::vector<Group> groups;
+  bool symmetric = true;  // the bilateral kernel about its centre
 };
 
 // A batch of maps: [B, H, W, C] inputs and outputs, [B, H, W, F] features.
@@ -38,10 +46,12 @@ struct CrfMaps {
   T* bilateral = nullptr;  // null: both messages are summed into `angular`
 };
 
-// Writes output rows [begin, end) of one image of the batch.
+// Writes output rows [begin, end) of one image of the batch. With `adjoint`
+// every offset (dy, dx) of the kernels becomes (-dy, -dx), as the gradient
+// needs it.
 template <typename T>
 void CrfMessageRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
-                    int64_t image, int begin, int end);
+                    bool adjoint, int64_t image, int begin, int end);
 
 // Compatibility of the labels, [C, C] each.
 template <typename T>

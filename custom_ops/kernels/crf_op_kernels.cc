@@ -40,20 +40,10 @@ class CrfKernelBase : public tensorflow::OpKernel {
                 InvalidArgument("kernels must hold size[0] * size[1] * ",
                                 theta.size(), " values; got ", angular.size(),
                                 " and ", bilateral.size()));
-    kernels_.height = size[0];
-    kernels_.width = size[1];
-    kernels_.classes = static_cast<int>(theta.size());
-    kernels_.angular.assign(angular.begin(), angular.end());
-    kernels_.bilateral.assign(bilateral.begin(), bilateral.end());
-    std::vector<float> distinct;
     for (float value : theta) {
       OP_REQUIRES(c, value > 0, InvalidArgument("theta must be positive"));
-      auto found = std::find(distinct.begin(), distinct.end(), value);
-      kernels_.group.push_back(static_cast<int>(found - distinct.begin()));
-      if (found != distinct.end()) continue;
-      distinct.push_back(value);
-      kernels_.distinct_precision.push_back(T(0.5) / (T(value) * T(value)));
     }
+    kernels_ = CrfKernels<T>(size[0], size[1], angular, bilateral, theta);
   }
 
  protected:
@@ -127,7 +117,7 @@ class CrfMessageKernel : public CrfKernelBase<T> {
     maps.bilateral = bilateral->flat<T>().data();
     this->ForBlocks(
         c, input.dim_size(0), maps, [&](int64_t image, int begin, int end) {
-          CrfMessageRows<T>(this->kernels_, maps, image, begin, end);
+          CrfMessageRows<T>(this->kernels_, maps, false, image, begin, end);
         });
   }
 };
@@ -135,9 +125,7 @@ class CrfMessageKernel : public CrfKernelBase<T> {
 template <typename T>
 class CrfMessageGradKernel : public CrfKernelBase<T> {
  public:
-  explicit CrfMessageGradKernel(OpKernelConstruction* c) : CrfKernelBase<T>(c) {
-    if (c->status().ok()) this->kernels_ = this->kernels_.Flipped();
-  }
+  using CrfKernelBase<T>::CrfKernelBase;
 
   void Compute(OpKernelContext* c) override {
     const Tensor& input = c->input(0);
@@ -152,7 +140,7 @@ class CrfMessageGradKernel : public CrfKernelBase<T> {
     maps.angular = output->flat<T>().data();
     this->ForBlocks(
         c, input.dim_size(0), maps, [&](int64_t image, int begin, int end) {
-          CrfMessageRows<T>(this->kernels_, maps, image, begin, end);
+          CrfMessageRows<T>(this->kernels_, maps, true, image, begin, end);
         });
   }
 };

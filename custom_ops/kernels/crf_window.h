@@ -6,115 +6,203 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "custom_ops/kernels/crf_message.h"
 
-// One source, three instruction sets; the loader picks one at run time.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define SQUEEZE_TF_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define SQUEEZE_TF_CLONES
-#endif
 #define SQUEEZE_TF_INLINE inline __attribute__((always_inline))
 
 namespace squeeze_tf {
 namespace crf_internal {
 
-// 64 bytes of lanes; the compiler splits them where registers are narrower.
-template <typename T>
+// One source, three instruction sets: Dispatch() calls work(bytes), bytes being
+// the size of a vector register as std::integral_constant, compiled for the
+// best of them that the processor has. `work` must be inlined always.
+#if defined(__x86_64__) && defined(__GNUC__)
+template <typename Work>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void
+RunAvx512(const Work& work) {
+  work(std::integral_constant<int, 64>());
+}
+
+template <typename Work>
+__attribute__((target("avx2,fma"))) void RunAvx2(const Work& work) {
+  work(std::integral_constant<int, 32>());
+}
+#endif
+
+template <typename Work>
+void Dispatch(const Work& work) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    const bool wide = __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+    return wide ? RunAvx512(work) : RunAvx2(work);
+  }
+#endif
+  work(std::integral_constant<int, 16>());
+}
+
+// A vector register of `kBytes`.
+template <typename T, int kBytes>
 struct Lanes {
-  typedef T Vector __attribute__((vector_size(64)));
-  static constexpr int kCount = 64 / sizeof(T);
+  static constexpr int kCount = kBytes / sizeof(T);
+  typedef T Vector __attribute__((vector_size(kBytes)));
+  typedef int32_t Integers __attribute__((vector_size(kBytes)));
 };
 
-template <typename T>
-SQUEEZE_TF_INLINE typename Lanes<T>::Vector Load(const T* from) {
-  typename Lanes<T>::Vector value;
-  std::memcpy(&value, from, sizeof(value));
-  return value;
-}
+// Vectors of zeros. std::vector does not align them in every compiler.
+template <typename T, int kBytes>
+class Vectors {
+ public:
+  using Vector = typename Lanes<T, kBytes>::Vector;
 
-template <typename T>
-SQUEEZE_TF_INLINE void Store(T* to, const typename Lanes<T>::Vector& value) {
-  std::memcpy(to, &value, sizeof(value));
-}
+  explicit Vectors(size_t size)
+      : storage_((size + 1) * Lanes<T, kBytes>::kCount, T(0)) {
+    const auto start = reinterpret_cast<uintptr_t>(storage_.data());
+    data_ = reinterpret_cast<Vector*>((start + kBytes - 1) / kBytes * kBytes);
+  }
+  Vectors(const Vectors&) = delete;
+  Vectors& operator=(const Vectors&) = delete;
 
-// exp(x) for x <= 0 to about 2 ulp: 2^n times a degree-6 Taylor polynomial of
-// the remainder, |remainder| <= ln(2)/2 (relative truncation below 2e-8).
-SQUEEZE_TF_INLINE Lanes<float>::Vector Exp(Lanes<float>::Vector x) {
-  typedef int32_t Integers __attribute__((vector_size(64)));
-  const Lanes<float>::Vector floor_value = x * 0 - 87.0f;  // exp underflows
-  x = x < floor_value ? floor_value : x;
-  const Integers n = __builtin_convertvector(x * 1.44269504f - 0.5f, Integers);
-  const Lanes<float>::Vector whole =
-      __builtin_convertvector(n, Lanes<float>::Vector);
-  const Lanes<float>::Vector r =  // x - n ln(2), ln(2) in two parts
-      (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
-  Lanes<float>::Vector p = r * (1.0f / 720) + (1.0f / 120);
-  p = p * r + (1.0f / 24);
-  p = p * r + (1.0f / 6);
-  p = p * r + 0.5f;
+  Vector* data() { return data_; }
+  Vector& operator[](size_t i) { return data_[i]; }
+
+ private:
+  std::vector<T> storage_;
+  Vector* data_;
+};
+
+// 2^(x factor), x factor <= 0, to about 2 ulp near 1; exactly 0 where float32
+// underflows. 2^n times 2^r, |r| <= 1/2, by the polynomial of degree 5 with
+// constant term 1 of least relative error (9.2e-8).
+template <int kBytes>
+SQUEEZE_TF_INLINE void Exp2(const typename Lanes<float, kBytes>::Vector& x,
+                            float factor,
+                            typename Lanes<float, kBytes>::Vector* result) {
+  using Vector = typename Lanes<float, kBytes>::Vector;
+  using Integers = typename Lanes<float, kBytes>::Integers;
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds
+  const Vector shifted = x * factor + kRound;
+  const Vector r = x * factor - (shifted - kRound);
+  Vector p = r * 1.32647271e-3f + 9.67151269e-3f;
+  p = p * r + 5.55073374e-2f;
+  p = p * r + 0.240222421f;
+  p = p * r + 0.693146978f;
   p = p * r + 1.0f;
-  p = p * r + 1.0f;
-  const Integers exponent = (n + 127) << 23;
-  Lanes<float>::Vector scale;
-  std::memcpy(&scale, &exponent, sizeof(scale));
-  return p * scale;
+  Integers bits, n;
+  std::memcpy(&bits, &p, sizeof(p));
+  std::memcpy(&n, &shifted, sizeof(n));
+  bits += n << 23;
+  bits = shifted < kRound - 126.0f ? bits - bits : bits;
+  std::memcpy(result, &bits, sizeof(bits));
 }
 
-SQUEEZE_TF_INLINE Lanes<double>::Vector Exp(Lanes<double>::Vector x) {
-  for (int i = 0; i < Lanes<double>::kCount; ++i) x[i] = std::exp(x[i]);
-  return x;
+template <int kBytes>
+SQUEEZE_TF_INLINE void Exp2(const typename Lanes<double, kBytes>::Vector& x,
+                            double factor,
+                            typename Lanes<double, kBytes>::Vector* result) {
+  for (int i = 0; i < Lanes<double, kBytes>::kCount; ++i) {
+    (*result)[i] = std::exp2(x[i] * factor);
+  }
 }
 
-// Planar copies of the rows around the one being written, and the weights of
-// each row towards its "forward" neighbours (below, or right in the same row).
-// The other half follows by symmetry: w_ij = w_ji.
+// to[c, r] = from[r, c], by blocks of 4 x 4 that every instruction set turns.
+template <typename T>
+SQUEEZE_TF_INLINE void Transpose(const T* from, int rows, int columns, T* to) {
+  int c = 0;
+#if __has_builtin(__builtin_shufflevector)
+  typedef T Quad __attribute__((vector_size(4 * sizeof(T))));
+  for (; c + 4 <= columns; c += 4) {
+    for (int r = 0; r + 4 <= rows; r += 4) {
+      Quad in[4], out[4];
+      for (int i = 0; i < 4; ++i) {
+        std::memcpy(&in[i], from + (r + i) * columns + c, sizeof(Quad));
+      }
+      const Quad a = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5);
+      const Quad b = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5);
+      const Quad d = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7);
+      const Quad e = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
+      out[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+      out[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+      out[2] = __builtin_shufflevector(d, e, 0, 1, 4, 5);
+      out[3] = __builtin_shufflevector(d, e, 2, 3, 6, 7);
+      for (int i = 0; i < 4; ++i) {
+        std::memcpy(to + (c + i) * rows + r, &out[i], sizeof(Quad));
+      }
+    }
+    for (int r = rows / 4 * 4; r < rows; ++r) {
+      for (int i = c; i < c + 4; ++i) to[i * rows + r] = from[r * columns + i];
+    }
+  }
+#endif
+  for (; c < columns; ++c) {
+    for (int r = 0; r < rows; ++r) to[c * rows + r] = from[r * columns + c];
+  }
+}
+
+// The rows around the one being written, and the bilateral weights of each: of
+// every cell to itself and to its "forward" neighbours (below, or right in the
+// same row). The other half follows by symmetry, w_ij = w_ji.
 //
-// The planes of a row are `num_sets` sets of 2 C planes, what the angular and
-// what the bilateral sum reads (the latter masked), then `num_extra` planes of
-// the caller's, then the features. A set is filled by SplitRow() and, where
-// the caller computes it, through Plane().
-template <typename T>
+// A row is spread over lanes: of L lanes and V vectors, lane l of vector v holds
+// column l * V + v. So the neighbours of a vector are whole vectors, too, and
+// the channels of a cell lie side by side: vector v of channel c of C stands at
+// v * C + c, beyond both ends up to the reach of the kernels. Columns that the
+// map does not have are zero.
+template <typename T, int kBytes>
 class RowWindow {
  public:
+  using Vector = typename Lanes<T, kBytes>::Vector;
+  static constexpr int kLanes = Lanes<T, kBytes>::kCount;
+  static constexpr int kUnroll = 4;
+
+  // The caller has `num_maps` rows of C channels for each row of the map.
   SQUEEZE_TF_INLINE RowWindow(const CrfKernels<T>& kernels,
                               const CrfMaps<T>& maps, int64_t image,
-                              int num_sets = 1, int num_extra = 0)
-      : k_(kernels), m_(maps), image_(image) {
-    constexpr int kStep = 2 * Lanes<T>::kCount;
-    padded_ = (maps.columns + kStep - 1) / kStep * kStep;
-    pad_ = std::max(kernels.width / 2, 1);
-    stride_ = padded_ + 2 * pad_;
-    half_ = (kernels.height * kernels.width) / 2;
-    first_feature_ = 2 * kernels.classes * num_sets + num_extra;
-    planes_ = first_feature_ + maps.num_features;
-    groups_ = static_cast<int>(kernels.distinct_precision.size());
-    rows_.assign(static_cast<size_t>(kernels.height) * planes_ * stride_, T(0));
-    weights_.assign(
-        static_cast<size_t>(kernels.height) * half_ * groups_ * stride_, T(0));
-    ones_.assign(stride_, T(1));
-    precision_ = kernels.distinct_precision.data();
+                              int num_maps)
+      : k_(kernels),
+        m_(maps),
+        image_(image),
+        reach_(kernels.width / 2),
+        half_(kernels.height * kernels.width / 2),
+        features_(num_maps * kernels.classes),
+        groups_(static_cast<int>(kernels.groups.size())),
+        directions_(kernels.symmetric ? 1 : 2),
+        channels_(features_ + maps.num_features + 1),
+        weights_of_cell_((half_ + 1) * groups_ * directions_),
+        vectors_(NumVectors(maps.columns, reach_)),
+        padded_vectors_(vectors_ + 2 * reach_),
+        slots_(PowerOfTwo(kernels.height)),
+        rows_(static_cast<size_t>(slots_) * padded_vectors_ * channels_),
+        weights_(static_cast<size_t>(slots_) * padded_vectors_ *
+                 weights_of_cell_),
+        inside_(vectors_) {
+    if (vectors_ * kLanes != maps.columns) {
+      const int most = std::max(kernels.classes, maps.num_features);
+      padded_.assign(static_cast<size_t>(vectors_) * kLanes * most, T(0));
+    }
+    penalty_.assign(static_cast<size_t>(vectors_) * kLanes, T(0));
+    for (int x = 0; x < maps.columns; ++x) {
+      inside_[x % vectors_][x / vectors_] = T(1);
+    }
   }
 
-  int padded() const { return padded_; }  // columns, rounded up
-  int stride() const { return stride_; }  // from plane to plane of a row
+  int vectors() const { return vectors_; }  // of a row and channel
 
-  // Plane `index` of image row `y`, at column 0.
-  SQUEEZE_TF_INLINE T* Plane(int y, int index) {
-    return rows_.data() +
-           (static_cast<size_t>(Slot(y)) * planes_ + index) * stride_ + pad_;
+  // Vectors [V, C] of the caller's row `map` of image row `y`.
+  SQUEEZE_TF_INLINE Vector* Row(int y, int map) {
+    return Channels(y, map * k_.classes, k_.classes);
   }
 
-  // Weights of row `y` to its forward neighbour `offset`, at column 0.
-  SQUEEZE_TF_INLINE T* Weights(int y, int offset, int group) {
-    const size_t index =
-        (static_cast<size_t>(Slot(y)) * half_ + offset) * groups_ + group;
-    return weights_.data() + index * stride_ + pad_;
-  }
+  // 1 in the lanes of vector `v` that are columns of the map, else 0.
+  SQUEEZE_TF_INLINE const Vector& Inside(int v) { return inside_[v]; }
 
   // Whether image row `y` exists.
   SQUEEZE_TF_INLINE bool Exists(int y) const { return y >= 0 && y < m_.rows; }
@@ -124,191 +212,306 @@ class RowWindow {
     return (image_ * m_.rows + y) * m_.columns;
   }
 
-  // Empties the slot of row `y` and reads its features, where it exists.
-  SQUEEZE_TF_INLINE void StartRow(int y) {
-    std::fill_n(Plane(y, 0) - pad_, static_cast<size_t>(planes_) * stride_,
-                T(0));
-    if (Exists(y)) SplitRow(m_.features, m_.num_features, y, first_feature_);
-  }
-
-  // Copies row `y` of a [B, H, W, channels] map into planes from `plane` on.
-  SQUEEZE_TF_INLINE void SplitRow(const T* map, int channels, int y,
-                                  int plane) {
-    Split(map + First(y) * channels, channels, Plane(y, plane));
-  }
-
-  // Writes C planes, with zeros where there is no return, from `to` on.
-  SQUEEZE_TF_INLINE void MaskPlanes(int y, int from, int to) {
+  // Takes in row `y`: features and mask if it exists, else zeros everywhere.
+  // Returns whether it exists, and the caller has its own rows to fill.
+  SQUEEZE_TF_INLINE bool StartRow(int y) {
+    if (!Exists(y)) {
+      const int size = padded_vectors_ * channels_;
+      std::fill_n(&rows_[static_cast<size_t>(Slot(y)) * size], size, Vector{});
+      return false;
+    }
     const bool* mask = m_.mask + First(y);
-    for (int c = 0; c < k_.classes; ++c) {
-      const T* in = Plane(y, from + c);
-      T* out = Plane(y, to + c);
-      for (int x = 0; x < m_.columns; ++x) out[x] = mask[x] ? in[x] : T(0);
+    constexpr T kPenalty = std::numeric_limits<T>::max() / 4;
+    for (int x = 0; x < m_.columns; ++x) penalty_[x] = (1 - mask[x]) * kPenalty;
+    Vector* penalty = Channels(y, features_, 1);
+    Transpose(penalty_.data(), kLanes, vectors_,
+              reinterpret_cast<T*>(penalty));
+    FillEnds(penalty, 1);
+    Vector* features = Channels(y, features_ + 1, m_.num_features);
+    Spread(m_.features, m_.num_features, y, features);
+    FillEnds(features, m_.num_features);
+    return true;
+  }
+
+  // Copies row `y` of a [B, H, W, C] map into the caller's row `map`; ends with
+  // FillEnds(), which is to be called again when the row is changed.
+  SQUEEZE_TF_INLINE void ReadRow(const T* from, int y, int map) {
+    Spread(from, k_.classes, y, Row(y, map));
+    FillEnds(Row(y, map), k_.classes);
+  }
+
+  // Writes vectors [V, C] as row `y` of a [B, H, W, C] map.
+  SQUEEZE_TF_INLINE void WriteRow(const Vector* from, int y, T* to) {
+    const int size = vectors_ * k_.classes;
+    const T* lanes = reinterpret_cast<const T*>(from);
+    to += First(y) * k_.classes;
+    if (padded_.empty()) return Transpose(lanes, size, kLanes, to);
+    Transpose(lanes, size, kLanes, padded_.data());
+    std::copy_n(padded_.data(), m_.columns * k_.classes, to);
+  }
+
+  // Vectors [n, channels] before and after a row, which are neighbours in the
+  // next lane.
+  SQUEEZE_TF_INLINE void FillEnds(Vector* row, int channels) {
+    const int size = reach_ * channels;
+    Vector* const end = row + vectors_ * channels;
+    for (int i = 0; i < size; ++i) {
+      ShiftUp(end[i - size], row + i - size);
+      ShiftDown(row[i], end + i);
     }
   }
 
-  // Weights of row `y` to the neighbours after it in reading order.
+  // Weights of row `y` to itself and to the neighbours after it in reading
+  // order.
   SQUEEZE_TF_INLINE void ComputeWeights(int y) {
-    using Vector = typename Lanes<T>::Vector;
-    const int num_features = m_.num_features, groups = groups_;
-    const int padded = padded_, stride = stride_;
-    const T* here = Plane(y, first_feature_);
-    for (int offset = 0; offset < half_; ++offset) {
-      const int place = half_ + 1 + offset;
-      const int dy = place / k_.width - k_.height / 2;
-      const int dx = place % k_.width - k_.width / 2;
-      const T* there = Plane(y + dy, first_feature_) + dx;
-      T* to = Weights(y, offset, 0);
-      for (int x = 0; x < padded; x += Lanes<T>::kCount) {
-        Vector distance = {};
-        for (int f = 0; f < num_features; ++f) {
-          const Vector difference =
-              Load(here + f * stride + x) - Load(there + f * stride + x);
-          distance += difference * difference;
-        }
-        for (int g = 0; g < groups; ++g) {
-          Store(to + g * stride + x, Exp(-distance * precision_[g]));
-        }
+    for (int offset = 0; offset <= half_; ++offset) {
+      if (m_.num_features == 3) {
+        WeightsTo<3>(y, offset);
+      } else {
+        WeightsTo<0>(y, offset);
       }
     }
   }
 
-  // Writes the messages of a set in row `y`, masked where bilateral, as planes
-  // [C, padded()]. `kernels` are the window's own or their adjoint.
-  SQUEEZE_TF_INLINE void Messages(const CrfKernels<T>& kernels, int set, int y,
-                                  T* angular, T* bilateral) {
-    int c = 0;
-    for (; c + 4 <= k_.classes; c += 4) {
-      Accumulate<4>(kernels, set, y, c, angular + c * padded_,
-                    bilateral + c * padded_);
-    }
-    for (; c < k_.classes; ++c) {
-      Accumulate<1>(kernels, set, y, c, angular + c * padded_,
-                    bilateral + c * padded_);
-    }
-    const bool* mask = m_.mask + First(y);
-    for (c = 0; c < k_.classes; ++c) {
-      T* b = bilateral + c * padded_;
-      for (int x = 0; x < m_.columns; ++x) b[x] = mask[x] ? b[x] : T(0);
+  // Writes the messages of row `y`, [V, C] each: the angular ones of the
+  // caller's row `angular_map`, the bilateral ones of `bilateral_map`. `adjoint`
+  // mirrors both kernels.
+  SQUEEZE_TF_INLINE void Messages(int angular_map, int bilateral_map, int y,
+                                  bool adjoint, Vector* angular,
+                                  Vector* bilateral) {
+    const bool one_map = angular_map == bilateral_map;
+    for (int group = 0; group < groups_; ++group) {
+      FindTerms(angular_map, bilateral_map, y, adjoint, group);
+      int c = k_.groups[group].first;
+      const int end = c + k_.groups[group].count;
+      for (int count; c < end; c += count) {
+        count = end - c >= 4 ? 4 : end - c >= 2 ? 2 : 1;
+        if (count == 4) Accumulate<4, 2>(one_map, angular + c, bilateral + c);
+        if (count == 2) Accumulate<2, 2>(one_map, angular + c, bilateral + c);
+        if (count == 1) Accumulate<1, 4>(one_map, angular + c, bilateral + c);
+        for (Term& term : terms_) {
+          term.angular_input += count;
+          term.bilateral_input += count;
+        }
+      }
     }
   }
 
  private:
-  // What one neighbour adds to one class, as pointers to column 0.
+  // What one neighbour adds to a class, as pointers to vector 0.
   struct Term {
-    const T *angular_input, *bilateral_input, *weights;
-    T angular_kernel, bilateral_kernel;
+    const Vector *angular_input, *bilateral_input, *weights;
+    T angular_kernel;
   };
 
-  template <int N>
-  SQUEEZE_TF_INLINE void Accumulate(const CrfKernels<T>& kernels, int set,
-                                    int y, int first, T* angular,
-                                    T* bilateral) {
-    using Vector = typename Lanes<T>::Vector;
-    terms_.clear();
-    for (int place = 0; place < k_.height * k_.width; ++place) {
-      if (IsZero(kernels, place, first, N)) continue;
-      const int dy = place / k_.width - k_.height / 2;
-      const int dx = place % k_.width - k_.width / 2;
-      for (int n = 0; n < N; ++n) {
-        const int c = first + n, group = k_.group[c];
-        const T* weights = ones_.data();  // a cell's weight to itself is 1
-        if (place < half_) {
-          weights = Weights(y + dy, half_ - 1 - place, group) + dx;
-        } else if (place > half_) {
-          weights = Weights(y, place - half_ - 1, group);
-        }
-        const int plane = 2 * k_.classes * set + c;
-        terms_.push_back({Plane(y + dy, plane) + dx,
-                          Plane(y + dy, plane + k_.classes) + dx, weights,
-                          kernels.angular[place * k_.classes + c],
-                          kernels.bilateral[place * k_.classes + c]});
-      }
-    }
-    const Term* const start = terms_.data();
-    const Term* const stop = start + terms_.size();
-    const int padded = padded_, step = Lanes<T>::kCount;
-    for (int x = 0; x < padded; x += 2 * step) {
-      Vector a[N] = {}, b[N] = {}, next_a[N] = {}, next_b[N] = {};
-      for (const Term* term = start; term < stop; term += N) {
-#pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) {
-          const Term t = term[n];
-          a[n] += t.angular_kernel * Load(t.angular_input + x);
-          next_a[n] += t.angular_kernel * Load(t.angular_input + x + step);
-          b[n] += t.bilateral_kernel * Load(t.weights + x) *
-                  Load(t.bilateral_input + x);
-          next_b[n] += t.bilateral_kernel * Load(t.weights + x + step) *
-                       Load(t.bilateral_input + x + step);
-        }
-      }
-#pragma GCC unroll 4
-      for (int n = 0; n < N; ++n) {
-        Store(angular + n * padded + x, a[n]);
-        Store(angular + n * padded + x + step, next_a[n]);
-        Store(bilateral + n * padded + x, b[n]);
-        Store(bilateral + n * padded + x + step, next_b[n]);
-      }
-    }
+  // Where the weights of one group go.
+  struct Target {
+    T factor, forward, backward;
+    Vector *to, *back;
+  };
+
+  // A multiple of what Accumulate() takes at a time, and at least the reach.
+  static int NumVectors(int columns, int reach) {
+    const int number = std::max((columns + kLanes - 1) / kLanes, reach);
+    return (number + kUnroll - 1) / kUnroll * kUnroll;
+  }
+
+  static int PowerOfTwo(int least) {
+    int power = 1;
+    while (power < least) power *= 2;
+    return power;
   }
 
   SQUEEZE_TF_INLINE int Slot(int y) const {
-    return (y + k_.height) % k_.height;
+    return y & (slots_ - 1);
   }
 
-  // True where the place adds nothing to `count` classes, as the centre does.
-  SQUEEZE_TF_INLINE bool IsZero(const CrfKernels<T>& kernels, int place,
-                                int first, int count) const {
-    const int at = place * k_.classes + first;
-    for (int n = at; n < at + count; ++n) {
-      if (kernels.angular[n] != 0 || kernels.bilateral[n] != 0) return false;
+  // Vectors [V, count] of the channels from `first` on.
+  SQUEEZE_TF_INLINE Vector* Channels(int y, int first, int count) {
+    const size_t skipped = Slot(y) * channels_ + first;
+    return &rows_[skipped * padded_vectors_ + reach_ * count];
+  }
+
+  // Weights of row `y` to its forward neighbour `offset` (0: itself), one in
+  // weights_of_cell_ vectors. They hold the bilateral kernel, which looks both
+  // ways unless it is symmetric: `backward` ones are what the neighbour sees.
+  SQUEEZE_TF_INLINE Vector* Weights(int y, int offset, int group,
+                                    bool backward) {
+    const size_t skipped = Slot(y) * padded_vectors_ + reach_;
+    return &weights_[skipped * weights_of_cell_ +
+                     (offset * groups_ + group) * directions_ +
+                     (backward ? directions_ - 1 : 0)];
+  }
+
+  SQUEEZE_TF_INLINE void Spread(const T* from, int channels, int y,
+                                Vector* to) {
+    from += First(y) * channels;
+    if (!padded_.empty()) {
+      const int size = m_.columns * channels;
+      std::copy_n(from, size, padded_.data());
+      std::fill(padded_.begin() + size, padded_.end(), T(0));
+      from = padded_.data();
     }
-    return true;
+    Transpose(from, kLanes, vectors_ * channels, reinterpret_cast<T*>(to));
   }
 
-  SQUEEZE_TF_INLINE void Split(const T* from, int channels, T* to) {
-    if (channels == 4) return SplitChannels<4>(from, to);  // constant strides
-    if (channels == 3) return SplitChannels<3>(from, to);  // become shuffles
-    for (int c = 0; c < channels; ++c) {
-      for (int x = 0; x < m_.columns; ++x) {
-        to[c * stride_ + x] = from[x * channels + c];
+  // What lane l - 1 (or l + 1) holds, for lane l.
+  static SQUEEZE_TF_INLINE void ShiftUp(const Vector& from, Vector* to) {
+    T* lanes = reinterpret_cast<T*>(to);
+    lanes[0] = T(0);
+    std::memcpy(lanes + 1, &from, sizeof(Vector) - sizeof(T));
+  }
+  static SQUEEZE_TF_INLINE void ShiftDown(const Vector& from, Vector* to) {
+    T* lanes = reinterpret_cast<T*>(to);
+    std::memcpy(lanes, reinterpret_cast<const T*>(&from) + 1,
+                sizeof(Vector) - sizeof(T));
+    lanes[kLanes - 1] = T(0);
+  }
+
+  // kFeatures is their number, or 0: known at run time.
+  template <int kFeatures>
+  SQUEEZE_TF_INLINE void WeightsTo(int y, int offset) {
+    const int place = half_ + offset, mirrored = half_ - offset;
+    const int dy = place / k_.width - k_.height / 2;
+    const int dx = place % k_.width - k_.width / 2;
+    targets_.clear();
+    for (int group = 0; group < groups_; ++group) {
+      const int c = k_.groups[group].first;
+      const T forward = k_.bilateral[place * k_.classes + c];
+      const T backward = k_.bilateral[mirrored * k_.classes + c];
+      if (forward == 0 && backward == 0) continue;
+      targets_.push_back({-k_.groups[group].precision * T(M_LOG2E), forward, backward,
+                          Weights(y, offset, group, false),
+                          Weights(y, offset, group, true)});
+    }
+    const Target* const start = targets_.data();
+    const Target* const stop = start + targets_.size();
+    const int num_features = kFeatures ? kFeatures : m_.num_features;
+    const int step = weights_of_cell_, vectors = vectors_;
+    const bool two_ways = directions_ == 2;
+    const Vector* const here = Channels(y, features_ + 1, num_features);
+    const Vector* const there =
+        Channels(y + dy, features_ + 1, num_features) + dx * num_features;
+    const Vector* const penalty_here = Channels(y, features_, 1);
+    const Vector* const penalty_there = Channels(y + dy, features_, 1) + dx;
+    for (int first = 0; first < vectors; first += kUnroll) {
+      Vector distance[kUnroll];
+#pragma GCC unroll 4
+      for (int u = 0; u < kUnroll; ++u) {
+        const int v = first + u;
+        distance[u] = penalty_here[v] + penalty_there[v];
+        for (int f = 0; f < num_features; ++f) {
+          const Vector difference =
+              here[v * num_features + f] - there[v * num_features + f];
+          distance[u] += difference * difference;
+        }
+      }
+      for (const Target* target = start; target < stop; ++target) {
+#pragma GCC unroll 4
+        for (int u = 0; u < kUnroll; ++u) {
+          const int at = (first + u) * step;
+          Vector weight;
+          Exp2<kBytes>(distance[u], target->factor, &weight);
+          target->to[at] = weight * target->forward;
+          if (two_ways) target->back[at] = weight * target->backward;
+        }
+      }
+    }
+    // The neighbour at -dx looks dx vectors over the end.
+    for (const Target* target = start; target < stop; ++target) {
+      for (Vector* row : {target->to, target->back}) {
+        Vector* const end = row + vectors * step;
+        for (int v = 1; v <= dx; ++v) ShiftUp(end[-v * step], row - v * step);
+        for (int v = 0; v < -dx; ++v) ShiftDown(row[v * step], end + v * step);
+        if (!two_ways) break;
       }
     }
   }
 
-  template <int N>
-  SQUEEZE_TF_INLINE void SplitChannels(const T* __restrict from,
-                                       T* __restrict to) {
-    const int columns = m_.columns, stride = stride_;
-    for (int x = 0; x < columns; ++x) {
-      for (int c = 0; c < N; ++c) to[c * stride + x] = from[x * N + c];
+  SQUEEZE_TF_INLINE void FindTerms(int angular_map, int bilateral_map, int y,
+                                   bool adjoint, int group) {
+    terms_.clear();
+    const int classes = k_.classes, c = k_.groups[group].first;
+    const int step = groups_ * directions_;
+    const Vector* const own = Weights(y, 0, group, adjoint);
+    for (int dy = -(k_.height / 2); dy <= k_.height / 2; ++dy) {
+      const Vector* angular = Row(y + dy, angular_map) + c;
+      const Vector* bilateral = Row(y + dy, bilateral_map) + c;
+      const Vector* sent = Weights(y + dy, 0, group, !adjoint);
+      for (int dx = -reach_; dx <= reach_; ++dx) {
+        const int offset = dy * k_.width + dx;
+        const int at = (half_ + (adjoint ? -offset : offset)) * classes + c;
+        if (k_.angular[at] == 0 && k_.bilateral[at] == 0) continue;
+        terms_.push_back({angular + dx * classes, bilateral + dx * classes,
+                          offset < 0
+                              ? sent - offset * step + dx * weights_of_cell_
+                              : own + offset * step,
+                          k_.angular[at]});
+      }
+    }
+  }
+
+  // Sums the terms for N classes, kUnroll vectors of columns at a time.
+  template <int N, int kUnroll>
+  SQUEEZE_TF_INLINE void Accumulate(bool one_map, Vector* angular,
+                                    Vector* bilateral) {
+    // The neighbourhood of 3 x 5 is the usual one.
+    if (terms_.size() == 14 && one_map) {
+      Accumulate<N, kUnroll, true, 14>(angular, bilateral);
+    } else if (terms_.size() == 14) {
+      Accumulate<N, kUnroll, false, 14>(angular, bilateral);
+    } else {
+      Accumulate<N, kUnroll, false, 0>(angular, bilateral);
+    }
+  }
+
+  template <int N, int kUnroll, bool kOneMap, int kTerms>
+  SQUEEZE_TF_INLINE void Accumulate(Vector* angular, Vector* bilateral) {
+    const Term* const terms = terms_.data();
+    const int num_terms = kTerms ? kTerms : static_cast<int>(terms_.size());
+    const int vectors = vectors_, classes = k_.classes, step = weights_of_cell_;
+    for (int first = 0; first < vectors; first += kUnroll) {
+      Vector a[kUnroll][N] = {}, b[kUnroll][N] = {};
+#pragma GCC unroll 14
+      for (int i = 0; i < num_terms; ++i) {
+        const Term* term = terms + i;
+        const T kernel = term->angular_kernel;
+#pragma GCC unroll 4
+        for (int u = 0; u < kUnroll; ++u) {
+          const int v = first + u;
+          const Vector weights = term->weights[v * step];
+#pragma GCC unroll 4
+          for (int n = 0; n < N; ++n) {
+            const Vector in = term->angular_input[v * classes + n];
+            a[u][n] += kernel * in;
+            b[u][n] += weights * (kOneMap ? in
+                                          : term->bilateral_input[v * classes +
+                                                                  n]);
+          }
+        }
+      }
+#pragma GCC unroll 4
+      for (int u = 0; u < kUnroll; ++u) {
+#pragma GCC unroll 4
+        for (int n = 0; n < N; ++n) {
+          angular[(first + u) * classes + n] = a[u][n];
+          bilateral[(first + u) * classes + n] = b[u][n];
+        }
+      }
     }
   }
 
   const CrfKernels<T>& k_;
   const CrfMaps<T>& m_;
-  const T* precision_;
-  int64_t image_;
-  int padded_, pad_, stride_, half_, planes_, groups_, first_feature_;
-  std::vector<T> rows_, weights_, ones_;
+  const int64_t image_;
+  const int reach_, half_, features_, groups_, directions_, channels_,
+      weights_of_cell_, vectors_, padded_vectors_, slots_;
+  Vectors<T, kBytes> rows_, weights_, inside_;
+  std::vector<T> padded_;   // a row of the map, where vectors hold more columns
+  std::vector<T> penalty_;  // of one row
   std::vector<Term> terms_;
+  std::vector<Target> targets_;
 };
-
-// Planes [channels, stride] to interleaved pixels [columns, channels].
-template <typename T>
-SQUEEZE_TF_INLINE void Join(const T* __restrict from, int channels, int stride,
-                            int columns, T* __restrict to) {
-  if (channels == 4) {
-    for (int x = 0; x < columns; ++x) {
-      for (int c = 0; c < 4; ++c) to[x * 4 + c] = from[c * stride + x];
-    }
-    return;
-  }
-  for (int c = 0; c < channels; ++c) {
-    for (int x = 0; x < columns; ++x)
-      to[x * channels + c] = from[c * stride + x];
-  }
-}
 
 }  // namespace crf_internal
 }  // namespace squeeze_tf
