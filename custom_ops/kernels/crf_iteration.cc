@@ -8,14 +8,10 @@
 namespace squeeze_tf {
 namespace {
 
-using crf_internal::Exp2;
-using crf_internal::RowWindow;
-using crf_internal::Vectors;
-
 // Turns the scores of row `y` in the window's row 0 into probabilities.
 template <int kBytes, typename T>
-SQUEEZE_TF_INLINE void Softmax(RowWindow<T, kBytes>& window, int classes, int columns,
-                               int y) {
+SQUEEZE_TF_INLINE void Softmax(RowWindow<T, kBytes>& window, int classes,
+                               int columns, int y) {
   using Vector = typename RowWindow<T, kBytes>::Vector;
   Vector* cell = window.Row(y, 0);
   for (int v = 0; v < window.vectors(); ++v, cell += classes) {
@@ -100,8 +96,9 @@ SQUEEZE_TF_INLINE void OuterSum(const Vector* a, const Vector* g, int classes,
 
 // The gradient of the refined scores, through a matrix to the messages.
 template <int kBytes, typename T>
-SQUEEZE_TF_INLINE void SendBack(RowWindow<T, kBytes>& window, int y, int gradient,
-                                const T* matrix, int classes, int to) {
+SQUEEZE_TF_INLINE void SendBack(RowWindow<T, kBytes>& window, int y,
+                                int gradient, const T* matrix, int classes,
+                                int to) {
   std::fill_n(window.Row(y, to), window.vectors() * classes,
               typename RowWindow<T, kBytes>::Vector{});
   MultiplyAdd(window.Row(y, gradient), matrix, true, classes, window.vectors(),
@@ -163,7 +160,7 @@ template <typename T>
 void CrfIterationRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
                       const CrfMatrices<T>& matrices, int64_t image, int begin,
                       int end) {
-  crf_internal::Dispatch([&](auto bytes) __attribute__((always_inline)) {
+  Dispatch([&](auto bytes) __attribute__((always_inline)) {
     IterationRows<bytes>(kernels, maps, matrices, image, begin, end);
   });
 }
@@ -172,7 +169,7 @@ template <typename T>
 void CrfIterationGradRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
                           const CrfMatrices<T>& matrices, int64_t image,
                           int begin, int end, T* grad_matrices) {
-  crf_internal::Dispatch([&](auto bytes) __attribute__((always_inline)) {
+  Dispatch([&](auto bytes) __attribute__((always_inline)) {
     IterationGradRows<bytes>(kernels, maps, matrices, image, begin, end,
                              grad_matrices);
   });

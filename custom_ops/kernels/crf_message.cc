@@ -10,8 +10,6 @@
 namespace squeeze_tf {
 namespace {
 
-using crf_internal::RowWindow;
-
 template <int kBytes, typename T>
 SQUEEZE_TF_INLINE void MessageRows(const CrfKernels<T>& kernels,
                                    const CrfMaps<T>& maps, bool adjoint,
@@ -21,7 +19,7 @@ SQUEEZE_TF_INLINE void MessageRows(const CrfKernels<T>& kernels,
   const int second = one_input ? 0 : 1;
   RowWindow<T, kBytes> window(kernels, maps, image, second + 1);
   const int size = window.vectors() * kernels.classes;
-  crf_internal::Vectors<T, kBytes> angular(size), bilateral(size);
+  Vectors<T, kBytes> angular(size), bilateral(size);
   for (int y = begin - reach; y < end + reach; ++y) {
     if (window.StartRow(y)) {
       window.ReadRow(maps.angular_input, y, 0);
@@ -80,7 +78,7 @@ CrfKernels<T>::CrfKernels(int height, int width,
 template <typename T>
 void CrfMessageRows(const CrfKernels<T>& kernels, const CrfMaps<T>& maps,
                     bool adjoint, int64_t image, int begin, int end) {
-  crf_internal::Dispatch([&](auto bytes) __attribute__((always_inline)) {
+  Dispatch([&](auto bytes) __attribute__((always_inline)) {
     MessageRows<bytes>(kernels, maps, adjoint, image, begin, end);
   });
 }

@@ -7,6 +7,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from squeeze_tf.ops import crf, custom_ops
+from tests import scripts
 
 BOTH = (
     ("stock", custom_ops.stock_ops_only),
@@ -14,6 +15,7 @@ BOTH = (
 )
 SHAPES = (
     ("thesis", (2, 5, 9, 4), (3, 5)),
+    ("whole_vectors", (1, 4, 128, 4), (3, 5)),
     ("many_classes", (1, 6, 20, 7), (3, 5)),
     ("tall", (1, 7, 5, 2), (5, 3)),
     ("wide_image", (1, 37, 70, 4), (3, 5)),
@@ -39,6 +41,18 @@ def example(shape, size, dtype=np.float64, seed=0):
         "theta": random.choice([0.5, 0.75, 1.5], shape[3]),
     }
     return inputs, settings
+
+
+def alike(size, classes):
+    """Symmetric kernels that some, but not all, neighbouring classes share."""
+    run = 6 if classes > 4 else 2
+    theta = [(0.75, 0.5)[c // run % 2] for c in range(classes)]
+    gaussian = crf.angular_gaussian(size, theta)
+    return {
+        "angular_kernel": gaussian,
+        "bilateral_kernel": gaussian,
+        "theta": theta,
+    }
 
 
 def matrices(classes, dtype=np.float64):
@@ -77,14 +91,17 @@ def loop(
 class CrfMessageTest(parameterized.TestCase):
     @parameterized.named_parameters(*CASES)
     def test_equals_the_equations(self, ops, shape, size):
-        inputs, settings = example(shape, size)
-        expected = loop(**inputs, **settings)
-        for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-5)):
-            given, _ = example(shape, size, dtype)
-            with ops():
-                got = crf.crf_message(**given, **settings)
-            for have, want in zip(got, expected):
-                np.testing.assert_allclose(have, want, rtol=0, atol=tolerance)
+        inputs, mixed = example(shape, size)
+        for settings in (mixed, alike(size, shape[3])):
+            expected = loop(**inputs, **settings)
+            for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-5)):
+                given, _ = example(shape, size, dtype)
+                with ops():
+                    got = crf.crf_message(**given, **settings)
+                for have, want in zip(got, expected):
+                    np.testing.assert_allclose(
+                        have, want, rtol=0, atol=tolerance
+                    )
 
     @parameterized.named_parameters(*BOTH)
     def test_gradients_are_those_of_finite_differences(self, ops):
@@ -112,7 +129,11 @@ class CrfMessageTest(parameterized.TestCase):
         ("float64", np.float64, 1e-12), ("float32", np.float32, 2e-5)
     )
     def test_gradients_equal_the_twins(self, dtype, tolerance):
-        inputs, settings = example((2, 9, 33, 4), (3, 5), dtype)
+        inputs, mixed = example((2, 9, 70, 4), (3, 5), dtype)
+        for settings in (mixed, alike((3, 5), 4)):
+            self.check_gradients(inputs, settings, tolerance)
+
+    def check_gradients(self, inputs, settings, tolerance):
         gradients = []
         for _, ops in BOTH:
             tensors = [
@@ -185,6 +206,21 @@ class CrfMessageTest(parameterized.TestCase):
             *tf.test.compute_gradient(scalar, given, delta=1e-5)
         ):
             np.testing.assert_allclose(got, want, rtol=0, atol=1e-7)
+
+    @parameterized.parameters(16, 32)
+    def test_instruction_sets_with_smaller_vectors(self, vector_bytes):
+        tests = [
+            f"CrfMessageTest.{name}"
+            for name in dir(self)
+            if name.startswith("test_") and "equal" in name
+        ]
+        ran = scripts.finish(
+            scripts.start(
+                __file__, *tests, SQUEEZE_TF_MAX_VECTOR_BYTES=str(vector_bytes)
+            )
+        )
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertIn(f"Ran {len(tests)} tests", ran.stderr)
 
     def test_weights_vanish_between_distant_features(self):
         # Halves 1e3 theta apart exchange no bilateral message.
