@@ -1,8 +1,10 @@
 """Fits a compiled Keras model, with exact resume and a record."""
 
+import importlib
 import json
 import os
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
@@ -177,7 +179,7 @@ def save_model(model: keras.Model, workdir: str | os.PathLike) -> None:
 def load_model(workdir: str | os.PathLike) -> keras.Model:
     """The trained, uncompiled model of a workdir of fit().
 
-    The modules that define its layers must have been imported.
+    Modules of this package that define its layers are imported here.
 
     Raises:
       FileNotFoundError: there is no model or no checkpoint.
@@ -187,7 +189,10 @@ def load_model(workdir: str | os.PathLike) -> keras.Model:
     path = workdir / ARCHITECTURE
     if not path.exists():
         raise FileNotFoundError(f"{path}: no trained model; train first")
-    model = keras.models.model_from_json(path.read_text())
+    text = path.read_text()
+    for module in sorted(set(re.findall(r'"(squeeze_tf(?:\.\w+)+)"', text))):
+        importlib.import_module(module)
+    model = keras.models.model_from_json(text)
     latest = tf.train.latest_checkpoint(str(workdir / CHECKPOINTS))
     if latest is None:
         raise FileNotFoundError(

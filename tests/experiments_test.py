@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import signal
 import tempfile
 import time
@@ -88,6 +89,22 @@ class TrainedTest(absltest.TestCase):
             self.assertTrue((self.workdir / name).exists(), name)
         self.assertEqual(list(self.workdir.rglob("*.tmp")), [])
         self.assertIn(str(self.workdir), self.trained.stdout)
+
+    def test_the_readme_shows_python_that_runs(self):
+        readme = (scripts.ROOT / "README.md").read_text()
+        example = re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1]
+        header = (
+            "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\n"
+            "WIDTH 100\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS 100\n"
+            "DATA ascii\n"
+        )
+        (self.folder / "scan.pcd").write_text(header + "9.5 1.5 -1\n" * 100)
+        done = scripts.python(
+            "-c",
+            f"import os; os.chdir({str(self.folder)!r})\n{example}\n"
+            "assert class_ids.shape == (100,), class_ids.shape",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_killed_run_started_again_gives_the_same_record(self):
         workdir = self.folder / "killed"
