@@ -104,7 +104,12 @@ _SMALL = dataclasses.replace(
 )
 # For few scans, which a network soon knows by heart. Ours: as _SMALL.
 _FEW = dataclasses.replace(
-    _SMALL, gamma=0.0, class_weight_power=0.25, weight_decay=0.5
+    _SMALL,
+    crf="mean_field",
+    bilateral_theta=(0.1,),
+    gamma=0.0,
+    class_weight_power=0.1,
+    weight_decay=0.5,
 )
 
 CONFIGS = {
@@ -132,7 +137,6 @@ CONFIGS = {
         ignored_ids=(0,),
         batch_size=1,
         epochs=50,
-        paste_ids=(2, 3, 4, 5, 6, 7, 8, 14, 16, 18, 19),
     ),
     "semantic_kitti_few_thesis_classes": dataclasses.replace(
         _FEW,
@@ -140,7 +144,6 @@ CONFIGS = {
         projection="hdl64e_1024",
         batch_size=1,
         epochs=50,
-        paste_ids=(2, 3),
     ),
     "vlp32_few": dataclasses.replace(
         _FEW,
@@ -149,7 +152,6 @@ CONFIGS = {
         batch_size=8,
         epochs=70,
         roll=False,
-        paste_ids=(4, 6, 7, 9, 10),
     ),
     # Simulated scans, minutes on two cores: experiments/demo.py.
     "demo": dataclasses.replace(
