@@ -68,6 +68,7 @@ def with_statistics(
     names = label_maps.load(config.label_map).names
     found = lidar_grids.statistics(train.as_numpy_iterator(), len(names))
     found["frequencies"][list(config.ignored_ids)] = 0
+    found["std"][:2] *= config.xy_std_factor
     weights = inputs.class_weights(
         found["frequencies"], config.class_weight_power
     )

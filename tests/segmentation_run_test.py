@@ -38,6 +38,19 @@ class SegmentationRunTest(absltest.TestCase):
             with self.assertRaisesRegex(ValueError, "roll=true needs"):
                 segmentation_run.check(config, shape)
 
+    def test_the_spread_of_x_and_y_can_be_widened(self):
+        plain = segmentation_config.CONFIGS["smoke"]
+        wide = dataclasses.replace(plain, xy_std_factor=8.0)
+        samples = segmentation_run.samples(plain, "a")
+        one, other = (
+            segmentation_run.with_statistics(config, samples).std
+            for config in (plain, wide)
+        )
+        for index, factor in enumerate((8, 8, 1, 1, 1)):
+            self.assertAlmostEqual(
+                other[index] / one[index], factor, delta=1e-4
+            )
+
     def test_a_workdir_keeps_its_label_map_and_projection(self):
         label_map = self.workdir / "classes.yaml"
         text = (

@@ -12,7 +12,8 @@ class SegmentationConfig:
     """
 
     # Data: see segmentation.inputs. An empty class_weights means frequencies
-    # ** -class_weight_power; empty mean and std mean those of the data.
+    # ** -class_weight_power; empty mean and std mean those of the data, the
+    # std of x and y times xy_std_factor.
     dataset: str = "grids"
     train_data: str = ""
     validation_data: str = ""
@@ -22,6 +23,7 @@ class SegmentationConfig:
     ignored_ids: tuple[int, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    xy_std_factor: float = 1.0
 
     # Model: see segmentation.models and segmentation.crf.
     model: str = "squeezeseg"
@@ -111,6 +113,15 @@ _FEW = dataclasses.replace(
     class_weight_power=0.1,
     weight_decay=0.5,
 )
+_FEW_FULL_TURNS = dataclasses.replace(
+    _FEW,
+    projection="hdl64e_1024",
+    xy_std_factor=8.0,  # in a full turn they say little
+    batch_size=1,
+    epochs=50,
+    learning_rate=4e-3,
+    mix=0.3,
+)
 
 CONFIGS = {
     # The ladder of Ch. 5 Table 1.
@@ -131,19 +142,13 @@ CONFIGS = {
     ),
     # Few real scans from scratch: experiments/RESULTS.md.
     "semantic_kitti_few": dataclasses.replace(
-        _FEW,
+        _FEW_FULL_TURNS,
         label_map="semantic_kitti_grids",
-        projection="hdl64e_1024",
         ignored_ids=(0,),
-        batch_size=1,
-        epochs=50,
     ),
     "semantic_kitti_few_thesis_classes": dataclasses.replace(
-        _FEW,
+        _FEW_FULL_TURNS,
         label_map="grids_to_kitti",
-        projection="hdl64e_1024",
-        batch_size=1,
-        epochs=50,
     ),
     "vlp32_few": dataclasses.replace(
         _FEW,
