@@ -1,6 +1,6 @@
 """Times the operators against their best alternatives, both in one run.
 
-    python -m tools.benchmark_operators [--threads=1] [--rounds=40]
+    python -m tools.benchmark_operators [--threads=1] [--rounds=10]
 
 Bursts of calls are interleaved and the 10th percentile of each side is
 compared, so that other work on the machine moves both alike and no side finds
@@ -26,8 +26,8 @@ from squeeze_tf.simulation import config as simulation_config
 from squeeze_tf.simulation import sequence
 
 _THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow's operators.")
-_ROUNDS = flags.DEFINE_integer("rounds", 40, "Bursts of 5 calls of each side.")
-_BURST = 5  # calls of a side in a round
+_ROUNDS = flags.DEFINE_integer("rounds", 10, "Bursts of calls of each side.")
+_BURST = 20  # calls of a side in a round
 _CHAIN = 8  # messages in one call, so that the call itself hardly counts
 
 
