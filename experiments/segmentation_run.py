@@ -162,6 +162,7 @@ def train(
             seed=config.seed,
             epoch=epoch,
             ignored_ids=config.ignored_ids,
+            projection=inputs.find_projection(config.projection),
         )
 
     training.fit(
@@ -226,6 +227,11 @@ def check(config: SegmentationConfig, shape: tuple[int, ...]) -> None:
         raise ValueError(
             "roll=true needs grids of a full turn, whose projection says so; "
             f"got {config.projection} and grids of {shape[:2]}"
+        )
+    if config.paste_ids and not fits(view, shape):
+        raise ValueError(
+            "paste_ids need the projection of the grids; got "
+            f"{config.projection} and grids of {shape[:2]}"
         )
 
 

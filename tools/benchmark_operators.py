@@ -1,11 +1,11 @@
 """Times the operators against their best alternatives, both in one run.
 
-    python -m tools.benchmark_operators [--threads=1] [--rounds=10]
+    python -m tools.benchmark_operators [--threads=1] [--rounds=60] [--burst=1]
 
-Bursts of calls are interleaved and the 10th percentile of each side is
-compared, so that other work on the machine moves both alike and no side finds
-the caches and the heap as another one left them. Goals, where stated, are this
-project's.
+Calls are interleaved and the 10th percentile of each side is compared, so that
+other work on the machine moves all alike. With --burst=20 each side is called
+so often in a row, which keeps its caches warm. "Empty call" is TensorFlow's
+own share of a call. Goals, where stated, are this project's.
 """
 
 import os
@@ -26,8 +26,8 @@ from squeeze_tf.simulation import config as simulation_config
 from squeeze_tf.simulation import sequence
 
 _THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow's operators.")
-_ROUNDS = flags.DEFINE_integer("rounds", 10, "Bursts of calls of each side.")
-_BURST = 20  # calls of a side in a round
+_ROUNDS = flags.DEFINE_integer("rounds", 60, "How often each side's turn is.")
+_BURST = flags.DEFINE_integer("burst", 1, "Calls of a side in its turn.")
 _CHAIN = 8  # messages in one call, so that the call itself hardly counts
 
 
@@ -38,7 +38,7 @@ def percentile(sides: dict[str, Callable[[], object]]) -> dict[str, float]:
         run()
     for _ in range(_ROUNDS.value):
         for name, run in sides.items():
-            for _ in range(_BURST):
+            for _ in range(_BURST.value):
                 start = time.perf_counter()
                 run()
                 times[name].append(1e3 * (time.perf_counter() - start))
@@ -113,6 +113,7 @@ def _compare(title: str, function: Callable, q: tf.Tensor) -> None:
         sides["stock twin, XLA (best native)"] = _call(
             tf.function(function, jit_compile=True), q
         )
+    sides["empty call"] = _call(tf.function(tf.identity), q)
     report(title, percentile(sides), "operator")
 
 

@@ -91,6 +91,9 @@ PROJECTIONS = {
     "hdl64e_front": Projection(64, 512, 5.0, -25.0, 45.0, -45.0, _HDL64E_BEAMS),
     "hdl64e_1024": _full_turn(1024, 5.0, -25.0, _HDL64E_BEAMS),
     "hdl64e_2048": _full_turn(2048, 5.0, -25.0, _HDL64E_BEAMS),
+    # Even rows, as projected SemanticKITTI is published (RangeNet++, Milioto
+    # et al. 2019, and those that follow it).
+    "semantic_kitti_1024": Projection(64, 1024, 3.0, -25.0, 180.0, -180.0),
     # Edges half a step beyond the outer beams.
     "hdl32e": _full_turn(1024, 34 / 3, -94 / 3, _HDL32E_BEAMS),
     "vlp16": _full_turn(1024, 16.0, -16.0, _VLP16_BEAMS),
@@ -187,7 +190,8 @@ def cells(
     if projection.is_full_turn:  # a hair right of the left edge rounds to 360
         columns %= projection.columns
     if rings is None:
-        rows = _rows(np.degrees(zenith), projection)
+        edges = row_edges(projection)
+        rows = np.searchsorted(-edges, -np.degrees(zenith), side="right") - 1
     else:
         rows = _checked_rings(rings, len(points), projection.rows)
     outside = (
@@ -200,6 +204,23 @@ def cells(
         np.where(outside, -1, rows).astype(np.int32),
         np.where(outside, -1, columns).astype(np.int32),
     )
+
+
+def row_edges(projection: Projection) -> np.ndarray:
+    """Zenith angles between which the rows lie.
+
+    Args:
+      projection: the grid.
+
+    Returns:
+      [rows + 1] float64 degrees, falling; a row holds its upper edge and not
+      its lower one.
+    """
+    up, down = projection.up_degrees, projection.down_degrees
+    if projection.beam_degrees is None:
+        return np.linspace(up, down, projection.rows + 1)
+    beams = np.asarray(projection.beam_degrees)
+    return np.concatenate([[up], (beams[1:] + beams[:-1]) / 2.0, [down]])
 
 
 def project(
@@ -242,20 +263,6 @@ def project(
     grid[taken, :4] = points[owners]
     grid[taken, 4] = ranges[owners]
     return Projected(grid, point_index, rows, columns, projection.is_full_turn)
-
-
-def _rows(zenith_degrees: np.ndarray, projection: Projection) -> np.ndarray:
-    """Row of each zenith angle; -1 outside the field of view."""
-    up, down = projection.up_degrees, projection.down_degrees
-    if projection.beam_degrees is None:
-        below_top = (up - zenith_degrees) * (projection.rows / (up - down))
-        rows = np.floor(below_top).astype(np.int32)
-    else:
-        beams = np.asarray(projection.beam_degrees)
-        borders = (beams[1:] + beams[:-1]) / 2.0
-        rows = np.searchsorted(-borders, -zenith_degrees, side="right")
-    inside = (zenith_degrees <= up) & (zenith_degrees > down)
-    return np.where(inside, rows, -1)
 
 
 def _checked_rings(

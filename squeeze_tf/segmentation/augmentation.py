@@ -9,6 +9,9 @@ import math
 
 import tensorflow as tf
 
+from squeeze_tf.geometry import spherical
+from squeeze_tf.segmentation import object_placement
+
 Sample = dict[str, tf.Tensor]
 
 
@@ -26,8 +29,10 @@ class Augmentation:
       mix: share of scans that take a sector of azimuths or a band of rows
         from another scan (PolarMix, Xiao et al. 2022, §3.2; LaserMix, Kong et
         al. 2023, §3.2).
-      paste_ids: classes whose points of another scan are also pasted where
-        they are nearer than what is there (PolarMix §3.3).
+      paste_ids: classes of which objects of another scan are pasted where
+        they are nearer than what is there (see object_placement).
+      paste_count: how many objects are tried.
+      paste_farther: largest distance added to theirs, in metres.
     """
 
     flip: bool = False
@@ -38,10 +43,16 @@ class Augmentation:
     intensity: float = 0.0
     mix: float = 0.0
     paste_ids: tuple[int, ...] = ()
+    paste_count: int = 8
+    paste_farther: float = 20.0
 
 
 def augment(
-    sample: Sample, other: Sample, seed: tf.Tensor, settings: Augmentation
+    sample: Sample,
+    other: Sample,
+    seed: tf.Tensor,
+    settings: Augmentation,
+    projection: spherical.Projection | None = None,
 ) -> Sample:
     """Applies the settings to one scan.
 
@@ -50,12 +61,20 @@ def augment(
       other: another scan, for mixing.
       seed: [2] int64.
       settings: what to do.
+      projection: of the grids; pasting needs it.
 
     Returns:
       A sample of the same shapes.
+
+    Raises:
+      ValueError: there are paste_ids and no projection.
     """
+    if settings.paste_ids and projection is None:
+        raise ValueError("paste_ids need the projection of the grids")
     seeds = tf.unstack(
-        tf.random.stateless_uniform([9, 2], seed, None, None, tf.int32)
+        tf.random.stateless_uniform(
+            [9 + settings.paste_count, 2], seed, None, None, tf.int32
+        )
     )
     sample = _turn(sample, seeds[0], settings)
     if settings.mix or settings.paste_ids:
@@ -72,7 +91,15 @@ def augment(
             )
             sample = _select(chosen, mixed, sample)
     if settings.paste_ids:
-        sample = paste(sample, other, settings.paste_ids)
+        for key in seeds[9:]:
+            placed = object_placement.place(
+                other,
+                key,
+                settings.paste_ids,
+                settings.paste_farther,
+                projection,
+            )
+            sample = paste(sample, placed)
     if settings.scale:
         sample = rescale(sample, _about_one(seeds[5], settings.scale))
     if settings.tilt:
@@ -158,15 +185,19 @@ def swap_rows(sample: Sample, other: Sample, seed: tf.Tensor) -> Sample:
     return _take_range(sample, other, seed, axis=0)
 
 
-def paste(sample: Sample, other: Sample, class_ids: tuple[int, ...]) -> Sample:
-    """Adds another scan's points of some classes where they are in front."""
-    wanted = tf.reduce_any(
-        other["label_ids"][..., tf.newaxis] == tf.constant(class_ids), axis=-1
+def paste(sample: Sample, other: Sample) -> Sample:
+    """Adds another scan's returns where they are in front.
+
+    A cell without a return counts as far as the nearest of the 3 x 5 around
+    it, or else nothing could hide behind a surface with gaps.
+    """
+    distance = tf.where(sample["mask"], sample["grid"][..., 4], math.inf)
+    around = -tf.nn.max_pool2d(
+        -distance[tf.newaxis, ..., tf.newaxis], (3, 5), 1, "SAME"
     )
-    in_front = ~sample["mask"] | (
-        other["grid"][..., 4] < sample["grid"][..., 4]
-    )
-    return _merge(wanted & other["mask"] & in_front, other, sample)
+    distance = tf.where(sample["mask"], distance, around[0, ..., 0])
+    in_front = other["mask"] & (other["grid"][..., 4] < distance)
+    return _merge(in_front, other, sample)
 
 
 def _turn(sample: Sample, seed: tf.Tensor, settings: Augmentation) -> Sample:

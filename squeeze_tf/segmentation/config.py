@@ -67,6 +67,8 @@ class SegmentationConfig:
     intensity: float = 0.0
     mix: float = 0.0
     paste_ids: tuple[int, ...] = ()
+    paste_count: int = 8
+    paste_farther: float = 20.0
 
 
 _KITTI = SegmentationConfig(
@@ -115,12 +117,13 @@ _FEW = dataclasses.replace(
 )
 _FEW_FULL_TURNS = dataclasses.replace(
     _FEW,
-    projection="hdl64e_1024",
+    projection="semantic_kitti_1024",
     xy_std_factor=8.0,  # in a full turn they say little
     batch_size=1,
     epochs=50,
     learning_rate=4e-3,
     mix=0.3,
+    paste_ids=(1,),  # cars, which the training scans show near by only
 )
 
 CONFIGS = {

@@ -117,17 +117,21 @@ def _are_rows(
     if rings.max(initial=0) >= projection.rows:
         return False
     is_return = points[:, :3].any(axis=1)
-    if projection.beam_degrees is None or rings.shape != is_return.shape:
+    if rings.shape != is_return.shape:
         return True  # of another shape, spherical.project() refuses them
     rings = rings[is_return]
     zenith, _ = spherical.zenith_azimuth(points[is_return])
+    beams, most = projection.beam_degrees, _MAX_BEAM_ERROR
+    if beams is None:  # rows of equal height, which lasers rarely are
+        edges = spherical.row_edges(projection)
+        beams, most = (edges[1:] + edges[:-1]) / 2, (edges[0] - edges[1]) / 2
     order = np.argsort(rings, kind="stable")
     found, starts = np.unique(rings[order], return_index=True)
     errors = [
-        abs(np.median(degrees) - projection.beam_degrees[ring])
+        abs(np.median(degrees) - beams[ring])
         for ring, degrees in zip(
             found, np.split(np.degrees(zenith[order]), starts[1:])
         )
         if len(degrees) >= _MIN_RING_POINTS
     ]
-    return not errors or bool(np.median(errors) <= _MAX_BEAM_ERROR)
+    return not errors or bool(np.median(errors) <= most)

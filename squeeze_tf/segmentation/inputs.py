@@ -207,6 +207,7 @@ def training_batches(
     seed: int,
     epoch: int,
     ignored_ids: Sequence[int] = (),
+    projection: spherical.Projection | None = None,
 ) -> tf.data.Dataset:
     """One shuffled, augmented epoch; the same for equal arguments.
 
@@ -219,6 +220,7 @@ def training_batches(
       seed: of the run.
       epoch: from 0.
       ignored_ids: classes that carry no loss.
+      projection: of the grids; pasting needs it.
 
     Returns:
       Dataset of (`grid` [B, H, W, 5], labels [B, H, W] int32, IGNORED where
@@ -242,7 +244,9 @@ def training_batches(
     ) -> tuple[tf.Tensor, tf.Tensor]:
         key = tf.stack([tf.constant(seed, tf.int64), epoch * 1_000_000 + index])
         return _encode(
-            augmentation_lib.augment(sample, other, key, augmentation),
+            augmentation_lib.augment(
+                sample, other, key, augmentation, projection
+            ),
             ignored_ids,
         )
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from squeeze_tf.data import point_clouds
+from squeeze_tf.data import lidar_grids, point_clouds
 from squeeze_tf.geometry import laser_rings, spherical
 from tests import shared_files
 
@@ -198,10 +198,21 @@ class ProjectionTest(parameterized.TestCase):
         beams = spherical.PROJECTIONS["vlp16"].beam_degrees
         self.assertEqual((beams[0], beams[-1], len(beams)), (15, -15, 16))
         for projection in spherical.PROJECTIONS.values():
-            self.assertLess(projection.beam_degrees[0], projection.up_degrees)
-            self.assertGreater(
-                projection.beam_degrees[-1], projection.down_degrees
-            )
+            beams = projection.beam_degrees or (0,)
+            self.assertLess(beams[0], projection.up_degrees)
+            self.assertGreater(beams[-1], projection.down_degrees)
+
+    def test_published_grids_of_semantic_kitti_have_even_rows(self):
+        grid = lidar_grids.read(
+            shared_files.path("data/grids/semantic_kitti/train/0.npz")
+        )
+        mask = grid[..., 4] > 0
+        rows, columns = spherical.cells(
+            grid[mask][:, :3], spherical.PROJECTIONS["semantic_kitti_1024"]
+        )
+        at = np.nonzero(mask)
+        self.assertGreater(np.mean(rows == at[0]), 0.99)
+        self.assertGreater(np.mean(columns == at[1]), 0.99)
 
 
 class ProjectTest(parameterized.TestCase):

@@ -57,7 +57,9 @@ def every_change(seed=SEED, **changes):
         paste_ids=(1, 2),
     )
     settings = dataclasses.replace(settings, **changes)
-    return arrays(augmentation.augment(sample(0), sample(1), seed, settings))
+    return arrays(
+        augmentation.augment(sample(0), sample(1), seed, settings, FULL_TURN)
+    )
 
 
 def assert_equal(one, other):
@@ -168,19 +170,32 @@ class MixTest(parameterized.TestCase):
         self.assertLess(max(shares), 0.5)
         self.assertGreater(max(shares), 0.3)
 
-    def test_paste_takes_wanted_classes_where_they_are_nearer(self):
-        one, other = arrays(sample(0)), arrays(sample(1))
-        got = arrays(augmentation.paste(sample(0), sample(1), (3, 7)))
-        for cell in np.ndindex(ROWS, COLUMNS):
-            here, there = one["grid"][cell][4], other["grid"][cell][4]
-            wanted = other["mask"][cell] and other["label_ids"][cell] in (3, 7)
-            nearer = not one["mask"][cell] or there < here
-            source = other if wanted and nearer else one
+    def test_paste_takes_what_is_in_front(self):
+        one, other = arrays(sample(0)), arrays(sample(1, empty=0.7))
+        got = arrays(augmentation.paste(sample(0), sample(1, empty=0.7)))
+        sources = set()
+        for row, column in np.ndindex(ROWS, COLUMNS):
+            cell = row, column
+            around = np.s_[
+                max(row - 1, 0) : row + 2, max(column - 2, 0) : column + 3
+            ]
+            limit = one["grid"][cell][4]
+            if not one["mask"][cell]:
+                limit = one["grid"][around][..., 4][one["mask"][around]].min()
+            front = other["mask"][cell] and other["grid"][cell][4] < limit
+            source = other if front else one
             for name in got:
                 np.testing.assert_array_equal(
                     got[name][cell], source[name][cell]
                 )
-        self.assertGreater((got["grid"][..., 3] >= 1000).sum(), 5)
+            sources.add((bool(front), bool(one["mask"][cell])))
+        self.assertLen(sources, 4)
+
+    def test_paste_fills_where_nothing_is_around(self):
+        nothing = {name: 0 * value for name, value in arrays(sample()).items()}
+        nothing["mask"] = nothing["mask"].astype(bool)
+        got = augmentation.paste(nothing, sample(1))
+        assert_equal(arrays(got), arrays(sample(1)))
 
 
 class AugmentTest(parameterized.TestCase):
@@ -253,6 +268,11 @@ class AugmentTest(parameterized.TestCase):
             factors.append(ratio[0, channel])
         self.assertBetween(min(factors), 0.8, 0.9)
         self.assertBetween(max(factors), 1.1, 1.2)
+
+    def test_pasting_without_a_projection_is_refused(self):
+        settings = augmentation.Augmentation(paste_ids=(1,))
+        with self.assertRaisesRegex(ValueError, "projection"):
+            augmentation.augment(sample(0), sample(1), SEED, settings)
 
     def test_the_same_inside_a_dataset(self):
         settings = augmentation.Augmentation(flip=True, roll=True, mix=1.0)

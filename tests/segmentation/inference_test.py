@@ -129,6 +129,7 @@ class ProjectTest(parameterized.TestCase):
         ("vlp16", "hdl64e_front", False),
         ("vlp16", "hdl32e", False),
         ("hdl32e", "hdl64e_front", False),
+        ("hdl64e_front", "semantic_kitti_1024", False),
     )
     def test_rings_count_where_they_are_those_of_the_projection(
         self, sensor, view, are_used
