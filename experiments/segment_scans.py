@@ -35,7 +35,7 @@ _PROJECTION = flags.DEFINE_string(
     "projection", None, "Preset or .json instead of the workdir's."
 )
 _DROP_INVALID = flags.DEFINE_bool(
-    "drop_invalid", False, "Label scans with NaN points, without those points."
+    "drop_invalid", False, "Label scans with NaN points; those get class 0."
 )
 _INTENSITY_SCALE = flags.DEFINE_float(
     "intensity_scale", None, "Factor to the intensities of training."

@@ -113,7 +113,7 @@ def write(config: Any, path: str | os.PathLike) -> None:
 
 
 def read(kind: type[_Config], path: str | os.PathLike) -> _Config:
-    """Reads what write() wrote.
+    """Reads what write() wrote, also before a field with a default was added.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -122,9 +122,19 @@ def read(kind: type[_Config], path: str | os.PathLike) -> _Config:
     with open(path, encoding="utf-8") as file:
         try:
             values = json.load(file)
-            known = {field.name for field in dataclasses.fields(kind)}
-            if set(values) != known:
-                raise ValueError(f"fields differ: {set(values) ^ known}")
+            fields = dataclasses.fields(kind)
+            known = {field.name for field in fields}
+            needed = {
+                field.name
+                for field in fields
+                if field.default is dataclasses.MISSING
+                and field.default_factory is dataclasses.MISSING
+            }
+            if not needed <= set(values) <= known:
+                raise ValueError(
+                    f"unknown: {sorted(set(values) - known)}, missing: "
+                    f"{sorted(needed - set(values))}"
+                )
         except (ValueError, TypeError) as error:
             raise ValueError(
                 f"{path}: expected the fields of {kind.__name__}; {error}"

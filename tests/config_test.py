@@ -7,6 +7,7 @@ import tempfile
 from absl.testing import absltest, parameterized
 
 from squeeze_tf import config as config_lib
+from squeeze_tf.geometry import spherical
 from squeeze_tf.segmentation import config as segmentation_config
 
 
@@ -92,7 +93,7 @@ class FileTest(absltest.TestCase):
 
     def test_a_file_of_something_else_is_refused_by_name(self):
         for text, message in (
-            ('{"steps": 1}', "fields differ"),
+            ('{"stepz": 1}', r"unknown: \['stepz'\]"),
             ("{", "expected the fields of Settings"),
             ("3", "expected the fields of Settings"),
             ("", "expected the fields of Settings"),
@@ -103,6 +104,17 @@ class FileTest(absltest.TestCase):
         self.path.unlink()
         with self.assertRaises(FileNotFoundError):
             config_lib.read(Settings, self.path)
+
+    def test_a_file_older_than_a_field_gets_its_default(self):
+        self.path.write_text('{"steps": 1}')
+        self.assertEqual(
+            config_lib.read(Settings, self.path), Settings(steps=1)
+        )
+
+    def test_a_field_without_default_must_be_there(self):
+        self.path.write_text('{"rows": 64}')
+        with self.assertRaisesRegex(ValueError, "missing: .*'columns'"):
+            config_lib.read(spherical.Projection, self.path)
 
     def test_a_failed_write_keeps_the_old_file(self):
         config_lib.write(Settings(), self.path)

@@ -48,8 +48,9 @@ def read(
 
     Args:
       path: the file.
-      drop_invalid: leave out points with a NaN or infinite value instead of
-        raising an error.
+      drop_invalid: make points with a NaN or infinite value points without
+        return (all zeros, laser 0) instead of raising an error. They keep
+        their place, so that labels still fit the file.
       intensity_scale: factor on the intensities, such as 1 / 255 for sensors
         that count to 255. Those of LAS and LAZ are 0..1 already, since the
         format fixes the full scale of 65535; others are as in the file.
@@ -165,18 +166,19 @@ def _checked(
     rings: np.ndarray | None,
     drop_invalid: bool,
 ) -> Scan:
-    """The scan, without invalid points if asked, rings from the top."""
+    """The scan, invalid points without return if asked, rings from the top."""
     valid = np.isfinite(points).all(axis=1)
     if not valid.all():
         if not drop_invalid:
             raise ValueError(
                 f"{path}: expected finite values; {np.sum(~valid)} of "
-                f"{len(points)} points are not (drop_invalid leaves them out)"
+                f"{len(points)} points are not (with drop_invalid they "
+                "count as no return)"
             )
         if not valid.any():
             raise ValueError(f"{path}: none of {len(points)} points is finite")
-        points = points[valid]
-        rings = None if rings is None else rings[valid]
+        points = np.where(valid[:, np.newaxis], points, 0)
+        rings = None if rings is None else np.where(valid, rings, 0)
     farthest = np.abs(points[:, :3]).max()
     if farthest > _FAR:
         raise ValueError(
@@ -194,7 +196,9 @@ def _checked(
         return Scan(points)
     level = np.hypot(points[:, 0], points[:, 1])
     zenith = np.arctan2(points[:, 2], level)
-    return Scan(points, laser_rings.from_top(rings, zenith))
+    from_top = np.zeros(len(points), np.int32)
+    from_top[valid] = laser_rings.from_top(rings[valid], zenith[valid])
+    return Scan(points, from_top)
 
 
 def _write(path: str | os.PathLike, content: bytes) -> None:

@@ -129,8 +129,7 @@ def load(
     Args:
       sample: of `find` or `read_list`.
       label_map: for the raw ids or box types of the sample's labels.
-      drop_invalid: as in `point_clouds.read`; only for samples without
-        labels, whose points may go without leaving a label behind.
+      drop_invalid: as in `point_clouds.read`.
       intensity_scale: as in `point_clouds.read`.
 
     Returns:
@@ -144,11 +143,8 @@ def load(
         file.
       OSError: a file cannot be read.
     """
-    is_labelled = sample.label_path is not None
-    scan = point_clouds.read(
-        sample.scan_path, drop_invalid and not is_labelled, intensity_scale
-    )
-    if not is_labelled:
+    scan = point_clouds.read(sample.scan_path, drop_invalid, intensity_scale)
+    if sample.label_path is None:
         none = np.zeros(len(scan.points), np.int32)
         return scan, none, none.copy()
     class_ids, instance_ids = scan_labels.read(

@@ -245,9 +245,9 @@ class RefusalTest(_FolderTest):
         with self.assertRaisesRegex(ValueError, "a.pcd: .* 2 of 40 points"):
             point_clouds.read(path)
         scan = point_clouds.read(path, drop_invalid=True)
-        kept = np.delete(np.arange(40), [3, 7])
-        np.testing.assert_array_equal(scan.points, points[kept])
-        np.testing.assert_array_equal(scan.rings, rings[kept])
+        points[[3, 7]], rings[[3, 7]] = 0, 0  # as many as the file has
+        np.testing.assert_array_equal(scan.points, points)
+        np.testing.assert_array_equal(scan.rings, rings)
 
     def test_map_coordinates_are_refused(self):
         np.save(self.folder / "a.npy", np.array([[451234.0, 5412345, 110]]))
