@@ -2,13 +2,28 @@
 
 import dataclasses
 
+_POSITIVE = (
+    "sensor_height",
+    "sensor_max_range",
+    "frames_per_sequence",
+    "frame_rate",
+    "num_lanes",
+    "lane_width",
+    "view_distance",
+    "image_scale",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class SimulationConfig:
     """One kind of drive. Lengths in metres, speeds in metres per second.
 
     Attributes:
-      sensor: a key of `sensors.LIDARS`.
+      sensor: a key of `sensors.LIDARS`, or the .json of an own sensor's
+        projection, as tools.inspect_scan writes it.
+      sensor_height: above the ground; None: the sensor's own.
+      sensor_pitch_degrees: of the mount, positive nose up; None likewise.
+      sensor_max_range: longer returns are dropped; None likewise.
       frames_per_sequence: frames that show the same scene in motion, at
         `frame_rate`; 1 draws a new scene for each frame.
       frame_rate: frames per second; a turn of the HDL-64E takes 0.1 s.
@@ -45,9 +60,15 @@ class SimulationConfig:
       hood: whether the own car's bonnet hides the lowest rays.
       min_points: objects with fewer points get no label line.
       image_scale: size of the image relative to the camera preset.
+
+    Raises:
+      ValueError: a share outside 0..1, or a number that is too small.
     """
 
     sensor: str = "hdl64e_front"
+    sensor_height: float | None = None
+    sensor_pitch_degrees: float | None = None
+    sensor_max_range: float | None = None
     frames_per_sequence: int = 1
     frame_rate: float = 10.0
     num_lanes: int = 1
@@ -80,6 +101,20 @@ class SimulationConfig:
     hood: bool = True
     min_points: int = 5
     image_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if isinstance(value, (str, bool, type(None))):
+                continue
+            fits, needed = value >= 0, "0 or more"
+            if name in _POSITIVE:
+                fits, needed = value > 0, "above 0"
+            elif name.endswith("_share") or name == "dropout":
+                fits, needed = 0 <= value <= 1, "in 0..1"
+            elif name == "sensor_pitch_degrees":
+                fits, needed = abs(value) < 90, "in -90..90"
+            if not fits:
+                raise ValueError(f"{name} must be {needed}; got {value}")
 
 
 _STREET = SimulationConfig()

@@ -1,5 +1,6 @@
 """Data sets of many frames, by several processes, resumed where it stopped."""
 
+import concurrent.futures
 import dataclasses
 import multiprocessing
 import os
@@ -49,12 +50,13 @@ def generate(
 
     Returns:
       The folder. Next to training/ it holds manifest.json (config, seed,
-      camera, version) and tracking.txt (KITTI tracking format, all frames).
+      sensor, camera, version) and tracking.txt (KITTI tracking format, all
+      frames).
 
     Raises:
       ValueError: an argument is out of range, or the folder holds frames of
         another config, seed or version.
-      OSError: a file cannot be written.
+      OSError: a file cannot be written, or a worker process died.
     """
     if num_frames < 1 or processes < 1:
         raise ValueError(
@@ -64,6 +66,7 @@ def generate(
     folder = pathlib.Path(folder)
     manifest = {
         "config": dataclasses.asdict(config),
+        "sensor": dataclasses.asdict(sequence.lidar(config)),
         "seed": seed,
         "camera": camera,
         "version": VERSION,
@@ -89,12 +92,23 @@ def generate(
 
 def _in_parallel(jobs: list[_Job], processes: int, progress: tqdm.tqdm) -> None:
     """Spawned workers, for a fork would copy Embree's threads halfway."""
-    context = multiprocessing.get_context("spawn")
-    # Leaving the block ends the workers, also on Ctrl-C; what they were
-    # writing then is a temporary file and does not count.
-    with context.Pool(min(processes, len(jobs)), _ignore_interrupt) as pool:
-        for _ in pool.imap_unordered(_write, jobs, chunksize=1):
-            progress.update()
+    with concurrent.futures.ProcessPoolExecutor(
+        min(processes, len(jobs)),
+        multiprocessing.get_context("spawn"),
+        _ignore_interrupt,
+    ) as pool:
+        written = [pool.submit(_write, job) for job in jobs]
+        try:
+            for frame in concurrent.futures.as_completed(written):
+                frame.result()
+                progress.update()
+        except concurrent.futures.process.BrokenProcessPool as error:
+            raise OSError(
+                "a worker process was ended from outside, perhaps for want of "
+                "memory; start again to go on, with fewer processes"
+            ) from error
+        finally:  # on Ctrl-C or an error only frames in work are finished
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _ignore_interrupt() -> None:

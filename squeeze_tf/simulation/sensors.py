@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from squeeze_tf import config
 from squeeze_tf.geometry import calibration, spherical
 
 
@@ -89,6 +90,52 @@ LIDARS = {
 
 # KITTI 2011_09_26, calib_cam_to_cam.txt, P_rect_02 and S_rect_02.
 KITTI_CAMERA = Camera(1242, 375, 721.5377, 609.5593, 172.854)
+
+
+def find(
+    name: str,
+    height: float | None = None,
+    pitch_degrees: float | None = None,
+    max_range: float | None = None,
+) -> LidarSensor:
+    """A preset by name, or an own sensor from the .json of its projection.
+
+    Args:
+      name: key of LIDARS, or a path ending in .json of a
+        geometry.spherical.Projection: a laser for each row, in the middle of
+        rows of equal height.
+      height: metres above the ground, where it is not the sensor's own.
+      pitch_degrees: of the mount, likewise.
+      max_range: metres, likewise.
+
+    Raises:
+      ValueError: neither, or a file that does not describe a projection.
+      OSError: the file cannot be read.
+    """
+    if name in LIDARS:
+        sensor = LIDARS[name]
+    elif name.endswith(".json"):
+        view = config.read(spherical.Projection, name)
+        edges = spherical.row_edges(view)
+        sensor = LidarSensor(
+            name,
+            view.beam_degrees or tuple((edges[1:] + edges[:-1]) / 2),
+            view.left_degrees,
+            view.right_degrees,
+            view.columns,
+        )
+    else:
+        raise ValueError(
+            f"sensor must be of {list(LIDARS)} or a .json file; got {name!r}"
+        )
+    changes = {
+        "height": height,
+        "pitch_degrees": pitch_degrees,
+        "max_range": max_range,
+    }
+    return dataclasses.replace(
+        sensor, **{k: v for k, v in changes.items() if v is not None}
+    )
 
 
 def rays(

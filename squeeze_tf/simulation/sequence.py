@@ -61,15 +61,11 @@ def frame(
     Raises:
       ValueError: `config.sensor` is not a LiDAR, or `index` is negative.
     """
-    if config.sensor not in sensors.LIDARS:
-        raise ValueError(
-            f"sensor must be of {list(sensors.LIDARS)}; got {config.sensor!r}"
-        )
     if index < 0:
         raise ValueError(f"index must not be negative; got {index}")
     sequence, step = divmod(index, config.frames_per_sequence)
     scene = _scene(config, seed, sequence)
-    sensor = sensors.LIDARS[config.sensor]
+    sensor = lidar(config)
     time = step / config.frame_rate
     world = world_lib.assemble(scene, time, sensor, whole=camera)
     caster = raycast.Caster(world.vertices, world.faces)
@@ -88,6 +84,16 @@ def frame(
         view = sensors.scaled(sensors.KITTI_CAMERA, config.image_scale)
         picture = camera_lib.render(world, caster, view, index)
     return Frame(index, sequence, step, scan, picture, world, caster, sensor)
+
+
+def lidar(config: config_lib.SimulationConfig) -> sensors.LidarSensor:
+    """The sensor of a drive; errors as `sensors.find`."""
+    return sensors.find(
+        config.sensor,
+        config.sensor_height,
+        config.sensor_pitch_degrees,
+        config.sensor_max_range,
+    )
 
 
 def visible_shares(

@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import tempfile
 import unittest
+from unittest import mock
 
 import cv2
 import numpy as np
 from absl.testing import absltest
 
+from squeeze_tf import config as config_lib
 from squeeze_tf.data import kitti_object, point_clouds
-from squeeze_tf.geometry import calibration, oriented_boxes
+from squeeze_tf.geometry import calibration, oriented_boxes, spherical
 from squeeze_tf.simulation import (
     config,
     generation,
@@ -163,6 +166,40 @@ class GenerationTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             generation.generate(TINY, folder, 6, seed=4, processes=2)
             self.assertEqual(contents(folder), contents(self.folder))
+
+    def test_an_own_sensor_is_simulated_from_its_projection(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "own.json"
+            view = spherical.Projection(16, 120, 4.0, -28.0, 60.0, -60.0)
+            config_lib.write(view, path)
+            own = dataclasses.replace(
+                TINY,
+                sensor=str(path),
+                sensor_height=1.2,
+                jitter_degrees=0.0,
+                sensor_max_range=30.0,
+            )
+            frame = sequence.frame(own, 4, 0)
+            scan = frame.scan.points
+            rows, columns = spherical.cells(scan, view)
+            self.assertGreater(np.mean(rows >= 0), 0.999)
+            self.assertGreater(len(set(columns)), 100)
+            self.assertLess(np.linalg.norm(scan[:, :3], axis=1).max(), 30.2)
+            ground = np.percentile(scan[:, 2], 10)
+            self.assertAlmostEqual(ground, -1.2, delta=0.3)
+            generation.generate(own, pathlib.Path(folder) / "a", 1)
+            config_lib.write(dataclasses.replace(view, columns=60), path)
+            with self.assertRaisesRegex(ValueError, "another sensor"):
+                generation.generate(own, pathlib.Path(folder) / "a", 2)
+
+    def test_a_worker_that_dies_is_an_error(self):
+        with (
+            mock.patch.object(generation, "_Job", lambda *_: 9),
+            mock.patch.object(generation, "_write", os._exit),
+            tempfile.TemporaryDirectory() as folder,
+            self.assertRaisesRegex(OSError, "start again"),
+        ):
+            generation.generate(TINY, folder, 4, processes=2)
 
     def test_another_seed_does_not_mix_into_the_folder(self):
         with self.assertRaisesRegex(ValueError, "manifest.json.*seed"):
