@@ -24,8 +24,9 @@ def run(
     workdir = pathlib.Path(workdir)
     config = segmentation_run.read_run(workdir, settings)
     model = training.load_model(workdir)
+    samples = segmentation_run.samples(config, data or config.validation_data)
+    segmentation_run.check_shape(model, samples)
     folder = pathlib.Path(output or workdir / "evaluation")
-    folder.mkdir(parents=True, exist_ok=True)
     label_map = label_maps.load(config.label_map)
     names = label_map.names
     if len(names) != model.output.shape[-1]:
@@ -33,6 +34,7 @@ def run(
             f"label map {config.label_map} has {len(names)} classes, the "
             f"model in {workdir} {model.output.shape[-1]}"
         )
+    folder.mkdir(parents=True, exist_ok=True)
     instance_ids = [names.index(name) for name in instances if name in names]
 
     def draw(
@@ -49,9 +51,7 @@ def run(
 
     found = evaluation.evaluate(
         model.predict_on_batch,
-        segmentation_run.samples(
-            config, data or config.validation_data
-        ).as_numpy_iterator(),
+        samples.as_numpy_iterator(),
         num_classes=len(names),
         ignored_ids=config.ignored_ids,
         instance_class_ids=instance_ids,

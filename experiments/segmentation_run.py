@@ -48,7 +48,16 @@ def read_run(
 
 
 def samples(config: SegmentationConfig, folder: str) -> tf.data.Dataset:
-    """Samples of one folder of the configured data set."""
+    """Samples of one folder of the configured data set.
+
+    Raises:
+      ValueError: `folder` is empty, which would be the current one.
+    """
+    if not folder:
+        raise ValueError(
+            "no data is given: --set=train_data=DIR to train, --data=DIR or "
+            "--set=validation_data=DIR to evaluate or export"
+        )
     cache = config.cache if config.cache != "none" else None
     return inputs.samples(
         config.dataset,
@@ -123,12 +132,12 @@ def train(
     """Trains, or goes on training, and returns the model."""
     workdir = pathlib.Path(workdir)
     scope = STRATEGIES[strategy]()  # before anything else touches a device
+    check_choices(config)
     training.set_seed(config.seed)
     train_samples = samples(config, config.train_data)
     config = with_statistics(config, train_samples)
     shape = train_samples.element_spec["grid"].shape
     check(config, tuple(shape))
-    prepare_workdir(config, workdir, tuple(shape))
     num_steps = -(-int(train_samples.cardinality()) // config.batch_size)
     with scope.scope():
         model = build(config, tuple(shape))
@@ -139,7 +148,6 @@ def train(
             ),
             metrics=metrics(config),
         )
-    training.save_architecture(model, workdir)
     validation = None
     if config.validation_data:
         validation = inputs.evaluation_batches(
@@ -147,6 +155,8 @@ def train(
             config.batch_size,
             config.ignored_ids,
         )
+    prepare_workdir(config, workdir, tuple(shape))  # all else is in order
+    training.save_architecture(model, workdir)
     change = augmentation.Augmentation(
         **{
             field.name: getattr(config, field.name)
@@ -210,6 +220,37 @@ def metrics(config: SegmentationConfig) -> list[tf.keras.metrics.Metric]:
     ]
 
 
+def check_choices(config: SegmentationConfig) -> None:
+    """Refuses settings that fit no data.
+
+    Raises:
+      ValueError: says which, what was needed and what came.
+    """
+    if config.model not in models.MODELS:
+        raise ValueError(
+            f"model must be one of {sorted(models.MODELS)}; got "
+            f"{config.model!r}"
+        )
+    num_classes = len(label_maps.load(config.label_map).names)
+    for field in ("ignored_ids", "paste_ids"):
+        ids = getattr(config, field)
+        if not all(0 <= i < num_classes for i in ids):
+            raise ValueError(
+                f"{field} must be classes of {config.label_map}, 0 to "
+                f"{num_classes - 1}; got {ids}"
+            )
+    for field in ("batch_size", "epochs"):
+        if getattr(config, field) < 1:
+            raise ValueError(
+                f"{field} must be 1 or more; got {getattr(config, field)}"
+            )
+    for field in ("drop", "mix", "dropout"):
+        if not 0 <= getattr(config, field) <= 1:
+            raise ValueError(
+                f"{field} must lie in 0..1; got {getattr(config, field)}"
+            )
+
+
 def check(config: SegmentationConfig, shape: tuple[int, ...]) -> None:
     """Refuses settings that do not fit the classes or the grids.
 
@@ -235,6 +276,18 @@ def check(config: SegmentationConfig, shape: tuple[int, ...]) -> None:
         )
 
 
+def check_shape(model: tf.keras.Model, samples: tf.data.Dataset) -> None:
+    """Refuses grids of another size than the model's.
+
+    Raises:
+      ValueError: says both sizes.
+    """
+    needed = tuple(model.input_shape[1:])
+    got = tuple(samples.element_spec["grid"].shape)
+    if got != needed:
+        raise ValueError(f"the model takes grids of {needed}; got {got}")
+
+
 def fits(view: spherical.Projection, shape: tuple[int, ...]) -> bool:
     """Whether grids of `shape` can be of this projection."""
     return (view.rows, view.columns) == tuple(shape[:2])
@@ -252,10 +305,18 @@ def prepare_workdir(
     """
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / CONFIG
-    if path.exists() and config_lib.read(SegmentationConfig, path) != config:
-        raise ValueError(
-            f"{path} is of another run; take a new workdir, or remove it"
-        )
+    if path.exists():
+        there = dataclasses.asdict(config_lib.read(SegmentationConfig, path))
+        differing = [
+            f"{field} is {there[field]} there and {value} here"
+            for field, value in dataclasses.asdict(config).items()
+            if value != there[field]
+        ]
+        if differing:
+            raise ValueError(
+                f"{path} is of another run; take a new workdir, or remove it: "
+                + "; ".join(differing)
+            )
     label_map = label_maps.find(config.label_map)
     kept = workdir / LABEL_MAP
     if kept.exists() and kept.read_bytes() != label_map.read_bytes():

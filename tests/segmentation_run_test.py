@@ -38,6 +38,46 @@ class SegmentationRunTest(absltest.TestCase):
             with self.assertRaisesRegex(ValueError, "roll=true needs"):
                 segmentation_run.check(config, shape)
 
+    def test_settings_that_fit_no_data_are_refused(self):
+        segmentation_run.check_choices(self.config)
+        for change, message in (
+            ({"model": "foo"}, "model must be one of.*squeezeseg.*'foo'"),
+            ({"ignored_ids": (9,)}, r"ignored_ids must be.*0 to 3; got \(9,"),
+            ({"batch_size": 0}, "batch_size must be 1 or more; got 0"),
+            ({"epochs": 0}, "epochs must be 1 or more; got 0"),
+            ({"drop": 1.5}, "drop must lie in 0..1; got 1.5"),
+        ):
+            with self.assertRaisesRegex(ValueError, message):
+                segmentation_run.check_choices(
+                    dataclasses.replace(self.config, **change)
+                )
+
+    def test_a_refused_call_leaves_no_workdir(self):
+        smoke = segmentation_config.CONFIGS["smoke"]
+        run = self.workdir / "run"
+        for change in ({"crf": "foo"}, {"train_data": ""}, {"mean": (1, 2)}):
+            with self.assertRaises(ValueError):
+                segmentation_run.train(
+                    dataclasses.replace(
+                        smoke, **({"train_data": "a", "epochs": 1} | change)
+                    ),
+                    run,
+                )
+            self.assertFalse(run.exists())
+
+    def test_another_config_in_a_workdir_says_what_differs(self):
+        segmentation_run.prepare_workdir(self.config, self.workdir, _FULL)
+        longer = dataclasses.replace(self.config, epochs=99)
+        with self.assertRaisesRegex(
+            ValueError, "another run.*: epochs is 50 there and 99 here$"
+        ):
+            segmentation_run.prepare_workdir(longer, self.workdir, _FULL)
+
+    def test_pasting_needs_the_projection_of_the_grids(self):
+        config = dataclasses.replace(self.config, roll=False)
+        with self.assertRaisesRegex(ValueError, "paste_ids need"):
+            segmentation_run.check(config, (32, 240, 5))
+
     def test_the_spread_of_x_and_y_can_be_widened(self):
         plain = segmentation_config.CONFIGS["smoke"]
         wide = dataclasses.replace(plain, xy_std_factor=8.0)
