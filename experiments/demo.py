@@ -11,6 +11,8 @@ is done stays done.
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
 from absl import flags
 
@@ -33,7 +35,7 @@ _REAL = ("data/grids/kitti_front/val", "dataset=grids", "label_map=kitti_grids")
 
 
 def main(_: list[str]) -> None:
-    """Runs the five steps."""
+    """Runs all steps."""
     workdir = pathlib.Path(_WORKDIR.value)
     streets = simulation_config.CONFIGS["street_front"]
     processes = os.cpu_count() or 1
@@ -78,6 +80,14 @@ def main(_: list[str]) -> None:
         run, exports, formats=["saved_model", "float32", "float16"]
     )
 
+    print("\n== a label for every point of the street, and a picture")
+    labels = workdir / "labels"
+    script = [sys.executable, "-m", "experiments.segment_scans"]
+    scans = f"--input={street / 'training' / 'velodyne'}"
+    where = [f"--workdir={run}", scans, f"--output={labels}"]
+    asked = ["--picture", "--overwrite", "--instances=car"]
+    subprocess.run([*script, *where, *asked], check=True)
+
     here = workdir.resolve()
     print(
         f"\nDone. In {here}:\n"
@@ -86,6 +96,7 @@ def main(_: list[str]) -> None:
         "truth\n"
         "  run/tensorboard: tensorboard --logdir\n"
         "  exports: SavedModel and TFLite\n"
+        f"  {labels}: labels and a picture of the street's scan\n"
         "Label your own scans with\n"
         f"  .venv/bin/python -m experiments.segment_scans --workdir={run} "
         "--input=SCANS --output=LABELS --picture"

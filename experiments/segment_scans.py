@@ -12,6 +12,7 @@ cannot be read or written is reported, the others go on, and the exit code is 1.
 import os
 import pathlib
 import sys
+import time
 
 import numpy as np
 import tqdm
@@ -63,10 +64,12 @@ def segment(
         intensity_scale=_INTENSITY_SCALE.value,
     )
     found = segmenter(scan)
-    instance_ids = None
+    milliseconds, instance_ids = dict(found.milliseconds), None
     if _INSTANCES.value:
         wanted = [label_map.names.index(name) for name in _INSTANCES.value]
+        start = time.perf_counter()
         instance_ids = metrics.instances(scan.points, found.class_ids, wanted)
+        milliseconds["instances"] = 1e3 * (time.perf_counter() - start)
     point_clouds.write_labels(
         label_path,
         label_maps.to_raw(label_map, found.class_ids),
@@ -80,7 +83,7 @@ def segment(
             ),
         }
         pictures.write(picture_path, pictures.stack(rows))
-    return found.milliseconds
+    return milliseconds | {"total": sum(milliseconds.values())}
 
 
 def main(_: list[str]) -> None:
@@ -132,12 +135,12 @@ def _paths(given: pathlib.Path) -> list[pathlib.Path]:
     else:
         raise FileNotFoundError(f"{given}: no such scan, folder or list")
     paths = [sample.scan_path for sample in found]
-    stems = [path.stem for path in paths]
+    first = {}
     for path in paths:
-        if stems.count(path.stem) > 1:
+        if first.setdefault(path.stem, path) != path:
             raise ValueError(
-                f"{path}: another scan of the list has this name, and labels "
-                "are named after scans; label the folders one by one"
+                f"{path}: {first[path.stem]} has the same name, and labels "
+                "are named after scans; label them one by one"
             )
     return paths
 

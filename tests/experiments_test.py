@@ -382,18 +382,13 @@ class GeneratedTest(absltest.TestCase):
                 "--set=context_aggregation=false",
             )
             self.assertEqual(done.returncode, 0, done.stderr)
-            exports = pathlib.Path(folder) / "exports"
-            self.assertEqual(
-                {path.name for path in exports.iterdir()},
-                {
-                    "saved_model",
-                    "float32.tflite",
-                    "float16.tflite",
-                    "parity.json",
-                },
-            )
-            tables = pathlib.Path(folder) / "run" / "simulated"
-            self.assertTrue((tables / "evaluation.json").exists())
+            made = pathlib.Path(folder)
+            names = {path.name for path in (made / "exports").iterdir()}
+            files = {"float32.tflite", "float16.tflite", "parity.json"}
+            self.assertEqual(names, files | {"saved_model"})
+            table = made / "run" / "simulated" / "evaluation.json"
+            self.assertTrue(table.exists())
+            self.assertTrue((made / "labels" / "000000.label").exists())
 
 
 if __name__ == "__main__":
