@@ -45,11 +45,13 @@ def find(folder: str | os.PathLike, layout: str) -> list[Sample]:
 
     Layouts, each below `folder`:
       semantic_kitti: sequences/NN/velodyne/*.bin, labels in
-        sequences/NN/labels/*.label (all scans of a sequence or none).
+        sequences/NN/labels/*.label (all scans of a sequence or none); or one
+        such sequence NN.
       kitti_object: velodyne/*.bin, label_2/*.txt (if there), calib/*.txt.
       simulated: velodyne/*.bin, labels/*.label; the simulator's exact labels
         of points, where kitti_object makes them from its boxes.
-      kitti_raw: velodyne_points/data/*.bin, tracklet_labels.xml (if there).
+      kitti_raw: velodyne_points/data/*.bin, tracklet_labels.xml (if there),
+        of one drive or of the drives of a date.
       nuscenes: samples/LIDAR_TOP/*.pcd.bin; labels lidarseg/**/
         *_lidarseg.bin, matched through the tables lidarseg.json and
         sample_data.json of a folder v1.0-*, without them by the scan's name.
@@ -74,29 +76,35 @@ def find(folder: str | os.PathLike, layout: str) -> list[Sample]:
     samples = LAYOUTS[layout](pathlib.Path(folder))
     if not samples:
         raise ValueError(
-            f"{folder}: expected scans in the layout {layout} "
-            "(see scan_folders.find); got none"
+            f"{folder}: expected scans in the layout {layout}, "
+            f"{_PATTERNS[layout]}; got none"
         )
     return samples
 
 
-def read_list(path: str | os.PathLike) -> list[Sample]:
-    """Scans named in a text file, one a line.
+def read_list(path: str | os.PathLike, layout: str = "plain") -> list[Sample]:
+    """Scans named in a text file, one a line, such as a split of a data set.
 
     Args:
       path: the list; names are relative to its folder or absolute, empty
         lines and lines starting with # are skipped.
+      layout: of the folders that the scans lie in, as in `find`, nuscenes
+        excepted; "plain" ones in a folder velodyne take their labels from
+        the folder labels next to that.
 
     Returns:
-      The samples in the list's order. A scan in a folder velodyne takes its
-      label from the folder labels next to that, others from a .label of the
-      same name beside them, where there is one.
+      The samples in the list's order.
 
     Raises:
       ValueError: a scan that does not exist (the message names the list,
-        the line and the file), or no scans.
+        the line and the file), no scans, or a layout without lists.
       OSError: the list cannot be read.
     """
+    if layout not in _SAMPLES:
+        raise ValueError(
+            f"{path}: lists are for the layouts {', '.join(_SAMPLES)}; got "
+            f"{layout!r}"
+        )
     path = pathlib.Path(path)
     samples = []
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -109,10 +117,7 @@ def read_list(path: str | os.PathLike) -> list[Sample]:
             raise ValueError(
                 f"{path}:{number}: expected an existing scan; got {scan}"
             )
-        label = scan.with_suffix(".label")
-        if scan.parent.name == "velodyne":
-            label = scan.parent.parent / "labels" / f"{scan.stem}.label"
-        samples.append(_points_sample(scan, label))
+        samples.append(_SAMPLES[layout](scan))
     if not samples:
         raise ValueError(f"{path}: expected at least one scan; got none")
     return samples
@@ -162,43 +167,32 @@ def files(sample: Sample) -> tuple[pathlib.Path, ...]:
 
 
 def _semantic_kitti(folder: pathlib.Path) -> list[Sample]:
-    samples = []
-    for scan in sorted(folder.glob("sequences/*/velodyne/*.bin")):
-        labels = scan.parent.parent / "labels"
-        label = labels / f"{scan.stem}.label"
-        if labels.is_dir() and not label.is_file():
+    scans = sorted(folder.glob("sequences/*/velodyne/*.bin"))
+    scans = scans or sorted(folder.glob("velodyne/*.bin"))
+    samples = [_beside_velodyne(scan) for scan in scans]
+    for sample in samples:
+        labels = sample.scan_path.parent.parent / "labels"
+        if labels.is_dir() and sample.label_path is None:
             raise ValueError(
-                f"{label}: expected labels for every scan of the sequence; "
-                f"{scan.name} has none"
+                f"{labels / sample.frame}.label: expected labels for every "
+                f"scan of the sequence; {sample.scan_path.name} has none"
             )
-        samples.append(_points_sample(scan, label))
     return samples
 
 
 def _kitti_object(folder: pathlib.Path) -> list[Sample]:
-    return [
-        Sample(
-            scan,
-            _if_file(folder / "label_2" / f"{scan.stem}.txt"),
-            "kitti_object",
-        )
-        for scan in sorted(folder.glob("velodyne/*.bin"))
-    ]
+    return [_object(scan) for scan in sorted(folder.glob("velodyne/*.bin"))]
 
 
 def _simulated(folder: pathlib.Path) -> list[Sample]:
-    return [
-        _points_sample(scan, folder / "labels" / f"{scan.stem}.label")
-        for scan in sorted(folder.glob("velodyne/*.bin"))
-    ]
+    scans = sorted(folder.glob("velodyne/*.bin"))
+    return [_beside_velodyne(scan) for scan in scans]
 
 
 def _kitti_raw(folder: pathlib.Path) -> list[Sample]:
-    tracklets = _if_file(folder / "tracklet_labels.xml")
-    return [
-        Sample(scan, tracklets, "kitti_raw")
-        for scan in sorted(folder.glob("velodyne_points/data/*.bin"))
-    ]
+    scans = sorted(folder.glob("velodyne_points/data/*.bin"))
+    scans = scans or sorted(folder.glob("*/velodyne_points/data/*.bin"))
+    return [_raw(scan) for scan in scans]
 
 
 def _nuscenes(folder: pathlib.Path) -> list[Sample]:
@@ -227,7 +221,7 @@ def _nuscenes(folder: pathlib.Path) -> list[Sample]:
 
 def _plain(folder: pathlib.Path) -> list[Sample]:
     return [
-        _points_sample(path, path.with_suffix(".label"))
+        _beside(path)
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in SCAN_SUFFIXES
     ]
@@ -243,9 +237,45 @@ LAYOUTS: dict[str, Callable[[pathlib.Path], list[Sample]]] = {
 }
 
 
-def _points_sample(scan: pathlib.Path, label: pathlib.Path) -> Sample:
-    """A scan with a .label file if that is there."""
+_PATTERNS = {
+    "semantic_kitti": "sequences/*/velodyne/*.bin or velodyne/*.bin",
+    "kitti_object": "velodyne/*.bin",
+    "simulated": "velodyne/*.bin (in the folder training)",
+    "kitti_raw": "velodyne_points/data/*.bin, there or one folder below",
+    "nuscenes": "samples/LIDAR_TOP/*.pcd.bin",
+    "plain": f"files of {', '.join(SCAN_SUFFIXES)}",
+}
+
+
+def _beside(scan: pathlib.Path) -> Sample:
+    """With the .label of the same name, if that is there."""
+    if scan.parent.name == "velodyne":
+        return _beside_velodyne(scan)
+    return Sample(scan, _if_file(scan.with_suffix(".label")), "points")
+
+
+def _beside_velodyne(scan: pathlib.Path) -> Sample:
+    label = scan.parent.parent / "labels" / f"{scan.stem}.label"
     return Sample(scan, _if_file(label), "points")
+
+
+def _object(scan: pathlib.Path) -> Sample:
+    label = scan.parent.parent / "label_2" / f"{scan.stem}.txt"
+    return Sample(scan, _if_file(label), "kitti_object")
+
+
+def _raw(scan: pathlib.Path) -> Sample:
+    tracklets = scan.parents[2] / "tracklet_labels.xml"
+    return Sample(scan, _if_file(tracklets), "kitti_raw")
+
+
+_SAMPLES: dict[str, Callable[[pathlib.Path], Sample]] = {
+    "semantic_kitti": _beside_velodyne,
+    "kitti_object": _object,
+    "simulated": _beside_velodyne,
+    "kitti_raw": _raw,
+    "plain": _beside,
+}
 
 
 def _if_file(path: pathlib.Path) -> pathlib.Path | None:

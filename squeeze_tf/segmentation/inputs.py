@@ -31,7 +31,7 @@ def grids(
       load, files: index to [H, W, 6] grid of class ids, and the files of
       each sample, the scan first.
     """
-    paths = lidar_grids.find(folder)
+    paths = [p for part in folder.split(",") for p in lidar_grids.find(part)]
 
     def load(index: int) -> np.ndarray:
         grid = lidar_grids.read(paths[index])
@@ -53,6 +53,7 @@ _LABEL_FILES = {  # of the layouts that scans() reads, * is the scan's name
     "simulated": "labels/*.label",
     "kitti_raw": "tracklet_labels.xml",
     "nuscenes": "lidarseg/**/*_lidarseg.bin",
+    "plain": "a .label of the same name beside it",
 }
 
 
@@ -67,7 +68,8 @@ def scans(
     Grids are [H, W, 7], with instance ids last.
 
     Args:
-      folder: top of the data set.
+      folder: top of the data set or a .txt list of its scans; or several of
+        them, with commas between.
       label_map: raw labels to classes.
       projection: how points become cells.
       layout: as in data.scan_folders.
@@ -78,12 +80,17 @@ def scans(
     Raises:
       ValueError: a scan has no labels, which would make it all class 0.
     """
-    samples = scan_folders.find(folder, layout)
+    samples = []
+    for part in folder.split(","):
+        read = scan_folders.find
+        if part.endswith(".txt"):
+            read = scan_folders.read_list
+        samples += read(part, layout)
     for sample in samples:
-        if sample.label_path is None and sample.kind != "grid":
+        if sample.label_path is None:
             raise ValueError(
                 f"{sample.scan_path}: expected labels in "
-                f"{pathlib.Path(folder) / _LABEL_FILES[layout]}; got none"
+                f"{_LABEL_FILES[layout]}; got none"
             )
 
     def load(index: int) -> np.ndarray:
@@ -114,6 +121,7 @@ DATASETS = {
     "simulated": functools.partial(scans, layout="simulated"),
     "kitti_raw": functools.partial(scans, layout="kitti_raw"),
     "nuscenes": functools.partial(scans, layout="nuscenes"),
+    "plain": functools.partial(scans, layout="plain"),
     "synthetic": synthetic_grids,
 }
 
@@ -150,7 +158,8 @@ def samples(
 
     Args:
       dataset: key of DATASETS.
-      folder: of the data.
+      folder: of the data; several with commas between, and of folder layouts
+        also .txt lists of scans.
       label_map: raw labels to classes.
       projection: as for find_projection(); grids on disk do not need it.
       cache: None to read the files each time, "memory", or a folder that
@@ -168,7 +177,7 @@ def samples(
             f"dataset must be one of {sorted(DATASETS)}: {dataset}"
         )
     view = find_projection(projection)
-    load, files = DATASETS[dataset](folder, label_map, view)
+    load, files = DATASETS[dataset](str(folder), label_map, view)
     shape = load(0).shape
     load = _of_one_shape(load, files, shape)
     num_samples = len(files) or synthetic.NUM_GRIDS

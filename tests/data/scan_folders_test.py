@@ -85,6 +85,48 @@ class LayoutTest(_FolderTest):
         _, classes, instances = scan_folders.load(samples[2], self.kitti)
         self.assertEqual([*classes, *instances], [0] * 6)
 
+    def test_one_sequence_of_semantic_kitti(self):
+        self.write_scan("sequences/08/velodyne/000000.bin")
+        whole = scan_folders.find(self.folder, "semantic_kitti")
+        one = scan_folders.find(
+            self.folder / "sequences" / "08", "semantic_kitti"
+        )
+        self.assertEqual(one, whole)
+
+    def test_the_drives_of_a_date(self):
+        for drive in ("0001_sync", "0002_sync"):
+            self.write_scan(f"{drive}/velodyne_points/data/0000000000.bin")
+        self.write_text("0002_sync/tracklet_labels.xml", "")
+        scan = "velodyne_points/data/0000000000.bin"
+        self.assertEqual(
+            self.names(scan_folders.find(self.folder, "kitti_raw")),
+            [
+                (f"0001_sync/{scan}", None, "kitti_raw"),
+                (
+                    f"0002_sync/{scan}",
+                    "0002_sync/tracklet_labels.xml",
+                    "kitti_raw",
+                ),
+            ],
+        )
+
+    def test_a_list_takes_the_labels_of_its_layout(self):
+        for name in ("000001", "000002", "000003"):
+            self.write_scan(f"velodyne/{name}.bin")
+            self.write_text(f"label_2/{name}.txt", "")
+        path = self.write_text(
+            "train.txt", "velodyne/000003.bin\nvelodyne/000001.bin\n"
+        )
+        self.assertEqual(
+            self.names(scan_folders.read_list(path, "kitti_object")),
+            [
+                (f"velodyne/{name}.bin", f"label_2/{name}.txt", "kitti_object")
+                for name in ("000003", "000001")
+            ],
+        )
+        with self.assertRaisesRegex(ValueError, "train.txt: lists are for"):
+            scan_folders.read_list(path, "nuscenes")
+
     def test_a_sequence_with_some_labels_missing_is_refused(self):
         self.write_scan("sequences/00/velodyne/000000.bin")
         (self.folder / "sequences/00/labels").mkdir()

@@ -171,6 +171,27 @@ class SamplesTest(FolderTestCase):
         for name in ("label_ids", "instance_ids"):
             self.assertFalse(sample[name][~sample["mask"]].any())
 
+    def test_folders_and_lists_add_up(self):
+        for name in ("a/0", "a/1", "b/2"):
+            path = pathlib.Path(self.folder, f"{name}.bin")
+            path.parent.mkdir(exist_ok=True)
+            points = np.array([[10, 0, -1, int(name[-1])]], np.float32)
+            point_clouds.write_bin(path, points)
+            point_clouds.write_labels(path.with_suffix(".label"), [10])
+        listed = pathlib.Path(self.folder, "b.txt")
+        listed.write_text("b/2.bin\na/0.bin\n")
+        samples = inputs.samples(
+            "plain",
+            f"{self.folder}/a,{listed}",
+            label_map=label_maps.load("kitti"),
+            projection="hdl64e_front",
+        )
+        found = [
+            sample["grid"][..., 3].max()
+            for sample in samples.as_numpy_iterator()
+        ]
+        self.assertEqual(found, [0, 1, 2, 0])
+
     @parameterized.parameters(
         ("simulated", "velodyne/{}.bin", "labels/*.label"),
         ("kitti_object", "velodyne/{}.bin", "label_2/*.txt"),
