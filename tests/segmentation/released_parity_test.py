@@ -1,6 +1,7 @@
 """Our models against the authors' TensorFlow 1 graphs, on real scans."""
 
 import contextlib
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -44,6 +45,31 @@ def released_model(name, crf_layer=True, **kwargs):
     folder = shared_files.path(f"reference/tf1/ckpt/{name}")
     tf1_checkpoint.load(model, folder / checkpoint)
     return model
+
+
+WEIGHTS = ("bilateral_filter",)  # test_filter_weights has them in full
+
+
+def our_name(released):
+    """The layer of ours that makes what the released graph calls so."""
+    number = re.fullmatch(r"f[iu]re(\d+)_fuse", released)
+    if number:
+        return f"fuse{number[1]}"
+    if re.fullmatch(r"fire(_deconv)?\d+", released):
+        return f"{released}_concat"
+    if re.fullmatch(r"se\d", released):
+        return f"{released}_scaled"
+    if released in ("pool", "squeeze", "excitation"):  # the last one's
+        return f"se3_{released}"
+    return released.replace("/", "_")
+
+
+def assert_sampled(value, sample, step, atol, name):
+    """Every step-th number, of the batch or, if so kept, of its first scan."""
+    flat = value.numpy().reshape(-1)[::step]
+    if flat.size != sample.size:
+        flat = value[0].numpy().reshape(-1)[::step]
+    np.testing.assert_allclose(flat, sample, rtol=0, atol=atol, err_msg=name)
 
 
 def reference(name):
@@ -112,27 +138,67 @@ class ReleasedParityTest(parameterized.TestCase):
         ours = {}
         for layer in model.layers:
             ours[layer.name.removesuffix("_bn")] = layer.output  # bn comes last
-        compared = 0
         names = [k[4:] for k in expected.files if k.startswith("sub/")]
-        wanted = {
-            n: ours[n.replace("/", "_")]
-            for n in names
-            if n.replace("/", "_") in ours
-        }
-        got = tf.keras.Model(model.input, wanted)(scans()[..., :5])
+        layers = [
+            n for n in names if not n.startswith("crf_") and n not in WEIGHTS
+        ]
+        probe = {n: ours[our_name(n)] for n in layers}
+        got = tf.keras.Model(model.input, probe)(scans()[..., :5])
+        self.assertGreater(len(layers), 60)
         for layer, value in got.items():
-            step = int(expected[f"shape/{layer}"][-1])
             sample = expected[f"sub/{layer}"]
-            flat = value.numpy().reshape(-1)
-            flat = flat[::step] if flat[::step].size == sample.size else None
-            if flat is None:  # kept for the first scan only
-                flat = value[0].numpy().reshape(-1)[::step]
-            scale = max(1.0, float(np.abs(sample).max()))
-            np.testing.assert_allclose(
-                flat, sample, atol=1e-4 * scale, err_msg=layer
+            if layer == "excitation":  # kept before its sigmoid
+                sample = 1 / (1 + np.exp(-sample))
+            step = int(expected[f"shape/{layer}"][-1])
+            # Scores reach 176 inside, where float32 resolves no 1e-4.
+            atol = max(1e-4, 2e-6 * np.abs(sample).max())
+            assert_sampled(value, sample, step, atol, layer)
+
+    @parameterized.named_parameters(*CASES)
+    def test_every_step_of_the_crf(self, name, ops):
+        expected = reference(name)
+        model = released_model(name)
+        layer = model.get_layer("recurrent_crf")
+        with ops():
+            x, normalized, mask = tf.keras.Model(
+                model.input,
+                [
+                    model.get_layer("conv14_prob").output,
+                    model.get_layer("normalized").output,
+                    model.get_layer("mask").output,
+                ],
+            )(scans()[..., :5])
+            kernel = crf_ops.angular_gaussian(
+                (3, 5), crf.KITTI_ANGULAR_THETA, floor_exponent=True
             )
-            compared += 1
-        self.assertGreater(compared, 40)
+            everywhere = np.ones_like(kernel)
+            everywhere[1, 2] = 0
+            angular_matrix, bilateral_matrix = (
+                layer.weights[i] for i in (0, 1)
+            )
+            for iteration in range(3):
+                q = tf.nn.softmax(x)
+                angular, bilateral = crf_ops.crf_message(
+                    q,
+                    normalized[..., :3],
+                    mask[..., 0] > 0,
+                    angular_kernel=kernel,
+                    bilateral_kernel=everywhere,
+                    theta=crf.KITTI_BILATERAL_THETA,
+                )
+                pairwise = tf.matmul(angular, angular_matrix)
+                pairwise += tf.matmul(bilateral * angular, bilateral_matrix)
+                x = q + pairwise
+                for key, value in (
+                    ("unary", q),
+                    ("ang_msg", angular),
+                    ("biang_msg", angular),  # both thetas are the same
+                    ("bi_msg", bilateral),
+                    ("pairwise", pairwise),
+                    ("energy", x),
+                ):
+                    sample = expected[f"sub/crf_{key}_{iteration}"]
+                    assert_sampled(value, sample, 131, 1e-4, key)
 
     def test_filter_weights(self):
         expected = reference("squeezeSeg")
