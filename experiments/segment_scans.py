@@ -101,9 +101,13 @@ def main(_: list[str]) -> None:
             raise ValueError(
                 f"--instances={name}: the classes are {label_map.names}"
             )
-    projection = inputs.find_projection(
-        _PROJECTION.value or str(workdir / segmentation_run.PROJECTION)
-    )
+    kept = workdir / segmentation_run.PROJECTION
+    if not _PROJECTION.value and not kept.exists():
+        raise FileNotFoundError(
+            f"{kept}: the run was trained on grids of an unknown projection; "
+            "name it with --projection"
+        )
+    projection = inputs.find_projection(_PROJECTION.value or str(kept))
     paths = _paths(pathlib.Path(_INPUT.value))
     segmenter = inference.Segmenter(
         training.load_model(workdir), projection, config.ignored_ids

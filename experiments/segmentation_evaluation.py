@@ -1,13 +1,12 @@
 """Evaluates a trained network and writes down what came out."""
 
 import json
-import os
 import pathlib
 
 import numpy as np
 
 from experiments import segmentation_run
-from squeeze_tf import training
+from squeeze_tf import training, whole_file
 from squeeze_tf.data import label_maps
 from squeeze_tf.segmentation import evaluation, pictures
 
@@ -78,9 +77,7 @@ def _write(
     names: tuple[str, ...],
     summary: dict[str, object],
 ) -> None:
-    scratch = folder / "evaluation.tmp"
-    scratch.write_text(json.dumps(summary, indent=2))
-    os.replace(scratch, folder / "evaluation.json")
+    whole_file.write(folder / "evaluation.json", json.dumps(summary, indent=2))
     np.savetxt(
         folder / "confusion.csv",
         found.confusion,

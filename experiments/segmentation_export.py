@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from experiments import segmentation_run
-from squeeze_tf import export, training
+from squeeze_tf import export, training, whole_file
 
 
 def run(
@@ -66,9 +66,7 @@ def run(
         dataclasses.asdict(parity) | {"path": parity.path.name}
         for parity in reports
     ]
-    scratch = folder / "parity.tmp"
-    scratch.write_text(json.dumps(report, indent=2))
-    os.replace(scratch, folder / "parity.json")
+    whole_file.write(folder / "parity.json", json.dumps(report, indent=2))
     print(f"Exports and parity.json lie in {folder.resolve()}")
     if refused:
         raise ValueError("refused: " + "; ".join(refused))

@@ -3,13 +3,12 @@
 import dataclasses
 import os
 import pathlib
-import shutil
 
 import tensorflow as tf
 from absl import logging
 
 from squeeze_tf import config as config_lib
-from squeeze_tf import training
+from squeeze_tf import training, whole_file
 from squeeze_tf.data import label_maps, lidar_grids
 from squeeze_tf.geometry import spherical
 from squeeze_tf.segmentation import augmentation, crf, inputs, loss, models
@@ -322,7 +321,7 @@ def prepare_workdir(
     if kept.exists() and kept.read_bytes() != label_map.read_bytes():
         raise ValueError(f"{kept} differs from {label_map}; take a new workdir")
     config_lib.write(config, path)
-    shutil.copyfile(label_map, kept)
+    whole_file.write(kept, label_map.read_bytes(), shared=True)
     view = inputs.find_projection(config.projection)
     if fits(view, shape):
         config_lib.write(view, workdir / PROJECTION)

@@ -8,6 +8,8 @@ import typing
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from squeeze_tf import whole_file
+
 _Config = TypeVar("_Config")
 _BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -106,10 +108,8 @@ def _name(kind: Any) -> str:
 
 def write(config: Any, path: str | os.PathLike) -> None:
     """Writes the values of a flat dataclass as JSON, whole or not at all."""
-    scratch = f"{os.fspath(path)}.{os.getpid()}.tmp"  # workers share folders
-    with open(scratch, "w", encoding="utf-8") as file:
-        json.dump(dataclasses.asdict(config), file, indent=2)
-    os.replace(scratch, path)
+    content = json.dumps(dataclasses.asdict(config), indent=2)
+    whole_file.write(path, content, shared=True)
 
 
 def read(kind: type[_Config], path: str | os.PathLike) -> _Config:
@@ -135,10 +135,11 @@ def read(kind: type[_Config], path: str | os.PathLike) -> _Config:
                     f"unknown: {sorted(set(values) - known)}, missing: "
                     f"{sorted(needed - set(values))}"
                 )
+            for name, value in values.items():
+                if isinstance(value, list):
+                    values[name] = tuple(value)
+            return kind(**values)
         except (ValueError, TypeError) as error:
             raise ValueError(
                 f"{path}: expected the fields of {kind.__name__}; {error}"
             ) from error
-    return kind(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    )

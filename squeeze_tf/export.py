@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import tensorflow as tf
 
+from squeeze_tf import whole_file
 from squeeze_tf.ops import custom_ops
 
 keras = tf.keras
@@ -99,9 +100,7 @@ def tflite(model: keras.Model, path: str | os.PathLike, kind: str) -> None:
     if kind == "float16":
         converter.target_spec.supported_types = [tf.float16]
     content = converter.convert()
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_bytes(content)
-    os.replace(scratch, path)
+    whole_file.write(path, content)
 
 
 def compare(

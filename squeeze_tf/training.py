@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from squeeze_tf import weight_average
+from squeeze_tf import weight_average, whole_file
 
 keras = tf.keras
 
@@ -162,9 +162,7 @@ def save_architecture(model: keras.Model, workdir: str | os.PathLike) -> None:
     """Writes the layers of `model` for load_model()."""
     path = pathlib.Path(workdir) / ARCHITECTURE
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(f".{os.getpid()}.tmp")  # workers share it
-    scratch.write_text(model.to_json())
-    os.replace(scratch, path)
+    whole_file.write(path, model.to_json(), shared=True)
 
 
 def save_model(model: keras.Model, workdir: str | os.PathLike) -> None:
@@ -192,7 +190,10 @@ def load_model(workdir: str | os.PathLike) -> keras.Model:
     text = path.read_text()
     for module in sorted(set(re.findall(r'"(squeeze_tf(?:\.\w+)+)"', text))):
         importlib.import_module(module)
-    model = keras.models.model_from_json(text)
+    try:
+        model = keras.models.model_from_json(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: not JSON: {error}") from error
     latest = tf.train.latest_checkpoint(str(workdir / CHECKPOINTS))
     if latest is None:
         raise FileNotFoundError(
@@ -304,6 +305,8 @@ def _read_checkpoint(
     try:
         status = checkpoint.restore(path)
         status.assert_existing_objects_matched().expect_partial()
+    except IndexError as error:  # of a file that is cut
+        raise ValueError(f"checkpoint {path} is damaged: {error}") from error
     except (AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
@@ -327,6 +330,5 @@ def _read_record(path: pathlib.Path) -> list[dict[str, float]]:
 def _write_record(
     path: pathlib.Path, record: list[Mapping[str, float]]
 ) -> None:
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text("".join(json.dumps(line) + "\n" for line in record))
-    os.replace(scratch, path)
+    lines = (json.dumps(line) + "\n" for line in record)
+    whole_file.write(path, "".join(lines))

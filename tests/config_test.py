@@ -115,6 +115,12 @@ class FileTest(absltest.TestCase):
         self.path.write_text('{"rows": 64}')
         with self.assertRaisesRegex(ValueError, "missing: .*'columns'"):
             config_lib.read(spherical.Projection, self.path)
+        self.path.write_text(
+            '{"rows": "64", "columns": 8, "up_degrees": 1, "down_degrees": 0,'
+            ' "left_degrees": 1, "right_degrees": 0}'
+        )
+        with self.assertRaisesRegex(ValueError, "config.json: expected"):
+            config_lib.read(spherical.Projection, self.path)
 
     def test_a_failed_write_keeps_the_old_file(self):
         config_lib.write(Settings(), self.path)

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 _BASE = {
     "command_line": set(),
-    "config": set(),
-    "geometry": set(),
+    "config": {"whole_file"},
+    "geometry": {"whole_file"},
     "ops": set(),
-    "data": {"geometry"},
+    "data": {"geometry", "whole_file"},
     "efficiency": {"layers"},
-    "export": {"ops"},
+    "export": {"ops", "whole_file"},
     "layers": {"ops"},
     "tf1_checkpoint": set(),
-    "training": {"weight_average"},
+    "training": {"weight_average", "whole_file"},
     "weight_average": set(),
+    "whole_file": set(),
 }
 _TOPICS = {
     "adaptation": set(_BASE) | {"segmentation"},
@@ -25,7 +26,7 @@ _TOPICS = {
     "search": set(_BASE) | {"classification"},
     "segmentation": set(_BASE),
     "shift_applications": set(_BASE) | {"classification"},
-    "simulation": {"config", "data", "geometry"},
+    "simulation": {"config", "data", "geometry", "whole_file"},
 }
 _ALL = set(_BASE) | set(_TOPICS)
 MAY_IMPORT = (
@@ -117,8 +118,8 @@ def label(module: str) -> str | None:
     name = unit(module)
     if name is None:
         return None
-    if name == "config":
-        return "//squeeze_tf:config"
+    if name in ("config", "whole_file"):
+        return f"//squeeze_tf:{name}"
     if name in _PLAIN_MODULES:
         return "//squeeze_tf"
     if name in ("experiments", "tools"):

@@ -204,6 +204,17 @@ class FitTest(FolderTestCase):
         with self.assertRaisesRegex(FileNotFoundError, "no checkpoint; train"):
             training.load_model(self.folder)
 
+    def test_damaged_files_of_a_run_are_named(self):
+        training.save_model(tiny_model(), self.folder)
+        (data,) = (self.folder / "checkpoints").glob("*.data-*")
+        whole = data.read_bytes()
+        data.write_bytes(whole[: len(whole) // 2])
+        with self.assertRaisesRegex(ValueError, "ckpt-1.*(damaged|another)"):
+            training.load_model(self.folder)
+        (self.folder / "model.json").write_text("{")
+        with self.assertRaisesRegex(ValueError, "model.json: not JSON"):
+            training.load_model(self.folder)
+
     def test_the_checkpoint_of_another_model_is_refused_in_one_line(self):
         self.fit("run", epochs=1)
         with self.assertRaises(ValueError) as caught:

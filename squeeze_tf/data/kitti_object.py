@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from squeeze_tf import whole_file
 from squeeze_tf.geometry import calibration as calibration_lib
 
 _DONT_CARE = "DontCare"
@@ -148,10 +149,7 @@ def write_labels(
             f"{type_name} {objects.truncated[index]:.2f} "
             f"{int(objects.occluded[index])} {text}\n"
         )
-    path = pathlib.Path(path)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text("".join(lines), encoding="ascii")
-    os.replace(temporary, path)
+    whole_file.write(path, "".join(lines))
 
 
 @dataclasses.dataclass(frozen=True)

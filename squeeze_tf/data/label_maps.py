@@ -93,12 +93,15 @@ def load(name_or_path: str | os.PathLike) -> LabelMap:
         raise ValueError(f"{path}: expected a list under the key classes")
     for class_id, entry in enumerate(entries):
         _check_entry(path, class_id, entry)
+    names = [entry["name"] for entry in entries]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{path}: expected each name once; got {names}")
     raw_to_class = _invert(path, entries, "from")
     lookup = np.full(max(raw_to_class) + 1, -1, np.int32)
     for raw_id, class_id in raw_to_class.items():
         lookup[raw_id] = class_id
     return LabelMap(
-        names=tuple(entry["name"] for entry in entries),
+        names=tuple(names),
         lookup=lookup,
         colors=np.array([entry["color"] for entry in entries], np.uint8),
         write_ids=np.array([entry["write"] for entry in entries], np.int32),

@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
+from squeeze_tf import whole_file
+
 # x, y, z (m), intensity, range (m), label id: the format of the original
 # release (Ch. 3 §3.1 and its code).
 NUM_CHANNELS = 6
@@ -58,11 +60,8 @@ def read(path: str | os.PathLike) -> np.ndarray:
 
 def write(path: str | os.PathLike, grid: np.ndarray) -> None:
     """Writes one [H, W, 6] float32 grid as .npy, whole or not at all."""
-    path = pathlib.Path(path)
-    scratch = path.with_name(f".{path.name}.tmp")
-    with open(scratch, "wb") as file:
+    with whole_file.replacing(path) as scratch, open(scratch, "wb") as file:
         np.save(file, np.asarray(grid, np.float32))
-    os.replace(scratch, path)
 
 
 def find(folder: str | os.PathLike) -> list[pathlib.Path]:
@@ -122,11 +121,12 @@ def write_records(
     Returns:
       How many samples were written.
     """
-    scratch = f"{os.fspath(path)}.{os.getpid()}.tmp"  # workers share folders
     count = 0
-    with tf.io.TFRecordWriter(
-        scratch, tf.io.TFRecordOptions(compression_type="ZLIB")
-    ) as writer:
+    options = tf.io.TFRecordOptions(compression_type="ZLIB")
+    with (
+        whole_file.replacing(path, shared=True) as scratch,
+        tf.io.TFRecordWriter(str(scratch), options) as writer,
+    ):
         for sample in tqdm.tqdm(samples, "cache", disable=not progress):
             ids = [sample[name] for name in _IDS if name in sample]
             packed = tf.concat(
@@ -135,7 +135,6 @@ def write_records(
             )
             writer.write(tf.io.serialize_tensor(packed).numpy())
             count += 1
-    os.replace(scratch, path)
     return count
 
 

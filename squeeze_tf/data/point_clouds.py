@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from squeeze_tf import whole_file
 from squeeze_tf.data import scan_formats
 from squeeze_tf.geometry import laser_rings
 
@@ -90,7 +91,7 @@ def write_bin(path: str | os.PathLike, points: np.ndarray) -> None:
         raise ValueError(
             f"points must be [N, 4] (x, y, z, intensity); got {points.shape}"
         )
-    _write(path, points.astype("<f4").tobytes())
+    whole_file.write(path, points.astype("<f4").tobytes())
 
 
 def read_labels(
@@ -157,7 +158,7 @@ def write_labels(
                 f"{name}_ids must lie in 0..65535; got {ids.min()}..{ids.max()}"
             )
     labels = instance_ids.astype("<u4") << 16 | class_ids.astype("<u4")
-    _write(path, labels.astype("<u4").tobytes())
+    whole_file.write(path, labels.astype("<u4").tobytes())
 
 
 def _checked(
@@ -199,11 +200,3 @@ def _checked(
     from_top = np.zeros(len(points), np.int32)
     from_top[valid] = laser_rings.from_top(rings[valid], zenith[valid])
     return Scan(points, from_top)
-
-
-def _write(path: str | os.PathLike, content: bytes) -> None:
-    """Writes the file under a temporary name, then renames it."""
-    path = pathlib.Path(path)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

@@ -6,6 +6,8 @@ import pathlib
 
 import numpy as np
 
+from squeeze_tf import whole_file
+
 _CAMERAS = ("P0", "P1", "P2", "P3")
 # The object benchmark's name first, then those of tracking and odometry.
 _ALIASES = {
@@ -119,7 +121,6 @@ def write(path: str | os.PathLike, calibration: Calibration) -> None:
     Raises:
       OSError: the file cannot be written.
     """
-    path = pathlib.Path(path)
     matrices = dict(sorted(calibration.projections.items()))
     matrices["R0_rect"] = calibration.rectification
     matrices["Tr_velo_to_cam"] = calibration.velo_to_cam
@@ -129,9 +130,7 @@ def write(path: str | os.PathLike, calibration: Calibration) -> None:
         f"{name}: " + " ".join(f"{number:.12e}" for number in np.ravel(matrix))
         for name, matrix in matrices.items()
     )
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
-    os.replace(temporary, path)
+    whole_file.write(path, "\n".join(lines) + "\n")
 
 
 def lidar_to_rectified(

@@ -6,6 +6,8 @@ import pathlib
 import cv2
 import numpy as np
 
+from squeeze_tf import whole_file
+
 _NEAR, _FAR = 2.0, 60.0  # metres that span the colours
 _ROW_SCALE = 2  # cells are wider than high on the sphere
 
@@ -72,9 +74,7 @@ def write(path: str | os.PathLike, picture: np.ndarray) -> None:
     done, content = cv2.imencode(".png", picture[..., ::-1])
     if not done:
         raise ValueError(f"{path}: OpenCV cannot encode {picture.shape}")
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_bytes(content.tobytes())
-    os.replace(scratch, path)
+    whole_file.write(path, content.tobytes())
 
 
 def _scaled(picture: np.ndarray) -> np.ndarray:

@@ -3,11 +3,12 @@
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
 
+from squeeze_tf import whole_file
 from squeeze_tf.data import kitti_object, point_clouds
 from squeeze_tf.geometry import calibration as calibration_lib
 from squeeze_tf.simulation import sensors, sequence
@@ -62,7 +63,7 @@ def write_frame(
         f"{frame.index} {track} {line}\n"
         for track, line in zip(objects.track_ids, lines)
     ]
-    write_text(paths["tracking"], "".join(tracked))
+    whole_file.write(paths["tracking"], "".join(tracked))
     kitti_object.write_labels(paths["label_2"], objects, calibration)
 
 
@@ -140,7 +141,7 @@ def write_tracking(folder: str | os.PathLike, num_frames: int) -> pathlib.Path:
         for i in range(num_frames)
     ]
     path = pathlib.Path(folder) / "tracking.txt"
-    write_text(path, "".join(parts))
+    whole_file.write(path, "".join(parts))
     return path
 
 
@@ -173,17 +174,8 @@ def write_manifest(
                 "expected the same ones or an empty folder"
             )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
+    whole_file.write(path, text)
     return path
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text file, whole or not at all."""
-
-    def write(temporary: pathlib.Path) -> None:
-        temporary.write_text(text, encoding="utf-8")
-
-    _write(path, write)
 
 
 def _write_image(path: pathlib.Path, rgb: np.ndarray) -> None:
@@ -193,13 +185,7 @@ def _write_image(path: pathlib.Path, rgb: np.ndarray) -> None:
     )
     if not is_encoded:
         raise OSError(f"{path}: the image {rgb.shape} cannot be encoded")
-    _write(path, lambda temporary: temporary.write_bytes(content.tobytes()))
-
-
-def _write(path: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    write(temporary)
-    os.replace(temporary, path)
+    whole_file.write(path, content.tobytes())
 
 
 def _image_boxes(

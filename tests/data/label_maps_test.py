@@ -145,6 +145,7 @@ class LoadTest(parameterized.TestCase):
         ("[10, 252]", "[0, 252]", "0 is in from of both none and car"),
         ("write: 10", "wrote: 10", "class 1: expected keys"),
         ("name: car", "name: 3", "name must be text"),
+        ("name: car", "name: none", "each name once"),
         ("[10, 252]", "[10, x]", "from must list ids"),
         ("[10, 252]", "[]", "from must list ids"),
         ("write: 10", "write: 70000", "write must be an id"),
