@@ -156,12 +156,7 @@ def train(
         )
     prepare_workdir(config, workdir, tuple(shape))  # all else is in order
     training.save_architecture(model, workdir)
-    change = augmentation.Augmentation(
-        **{
-            field.name: getattr(config, field.name)
-            for field in dataclasses.fields(augmentation.Augmentation)
-        }
-    )
+    change = changes(config)
 
     def batches(epoch: int) -> tf.data.Dataset:
         return inputs.training_batches(
@@ -184,6 +179,16 @@ def train(
         verbose=verbose,
     )
     return model
+
+
+def changes(config: SegmentationConfig) -> augmentation.Augmentation:
+    """The augmentation of a config."""
+    return augmentation.Augmentation(
+        **{
+            field.name: getattr(config, field.name)
+            for field in dataclasses.fields(augmentation.Augmentation)
+        }
+    )
 
 
 def optimizer(

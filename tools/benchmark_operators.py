@@ -17,11 +17,12 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+from experiments import segmentation_run
 from squeeze_tf.data import label_maps, lidar_grids
 from squeeze_tf.ops import crf as crf_ops
 from squeeze_tf.ops import custom_ops
-from squeeze_tf.segmentation import augmentation, crf, inputs, loss, models
 from squeeze_tf.segmentation import config as segmentation_config
+from squeeze_tf.segmentation import crf, inputs, loss, models
 from squeeze_tf.simulation import config as simulation_config
 from squeeze_tf.simulation import sequence
 
@@ -143,9 +144,6 @@ def pipeline() -> None:
     The scans are .npy files that are read anew each time, all of 64 x 512.
     """
     config = segmentation_config.CONFIGS["demo"]
-    change = augmentation.Augmentation(
-        flip=True, drop=config.drop, scale=config.scale, mix=config.mix
-    )
     with tempfile.TemporaryDirectory() as folder:
         random = np.random.default_rng(0)
         for index in range(128):
@@ -161,7 +159,7 @@ def pipeline() -> None:
         batches = inputs.training_batches(
             samples,
             batch_size=config.batch_size,
-            augmentation=change,
+            augmentation=segmentation_run.changes(config),
             seed=0,
             epoch=0,
         )

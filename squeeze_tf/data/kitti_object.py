@@ -165,7 +165,7 @@ def _rows(path: str | os.PathLike, skip: int) -> list[_Row]:
     """Parses the lines of a label file with `skip` fields before the type."""
     rows = []
     wanted = (skip + _NUM_FIELDS, skip + _NUM_FIELDS + 1)
-    text = pathlib.Path(path).read_text(encoding="ascii")
+    text = pathlib.Path(path).read_text(encoding="latin-1")
     for number, line in enumerate(text.splitlines(), start=1):
         fields = line.split()
         if not fields:

@@ -102,6 +102,11 @@ def _raw_labels(
 ) -> _Labels:
     """Labels from the tracklets of a KITTI raw drive."""
     modified = path.stat().st_mtime_ns
+    if not frame.isdecimal():
+        raise ValueError(
+            f"{path}: expected scans named by their number in the drive; got "
+            f"{frame}"
+        )
     frames = _tracklets(path, modified)
     boxes = frames.get(int(frame), kitti_lidar.empty())
     return _box_labels(path, points, label_map, boxes)

@@ -217,7 +217,7 @@ def _checked_points(points: np.ndarray) -> np.ndarray:
 def _number_rows(path: pathlib.Path) -> dict[str, list[float]]:
     """The file's lines of numbers by name; other lines are left out."""
     rows = {}
-    for line in path.read_text(encoding="ascii").splitlines():
+    for line in path.read_text(encoding="latin-1").splitlines():
         name, _, numbers = line.strip().replace(":", " ", 1).partition(" ")
         try:
             rows[name] = [float(number) for number in numbers.split()]
