@@ -30,7 +30,7 @@ help:  ## Says what can be made.
 setup: $(LIBRARY)  ## Makes .venv, installs everything, builds the operators.
 
 demo: $(LIBRARY)  ## Runs the tour of the project; results in demo/.
-	TF_CPP_MIN_LOG_LEVEL=2 SQUEEZE_TF_SHARED=$(SHARED) \
+	TF_CPP_MIN_LOG_LEVEL=3 SQUEEZE_TF_SHARED=$(SHARED) \
 		$(BIN)/python -m experiments.demo --workdir=demo
 
 test: $(LIBRARY)  ## Runs all tests; PYTEST_ARGS="-k crf" picks some.
