@@ -50,9 +50,10 @@ def samples(config: SegmentationConfig, folder: str) -> tf.data.Dataset:
     """Samples of one folder of the configured data set.
 
     Raises:
-      ValueError: `folder` is empty, which would be the current one.
+      ValueError: `folder` is empty, which would be the current one; only
+        generated scans need none.
     """
-    if not folder:
+    if not folder and config.dataset != "synthetic":
         raise ValueError(
             "no data is given: --set=train_data=DIR to train, --data=DIR or "
             "--set=validation_data=DIR to evaluate or export"

@@ -55,7 +55,8 @@ class SegmentationRunTest(absltest.TestCase):
     def test_a_refused_call_leaves_no_workdir(self):
         smoke = segmentation_config.CONFIGS["smoke"]
         run = self.workdir / "run"
-        for change in ({"crf": "foo"}, {"train_data": ""}, {"mean": (1, 2)}):
+        nothing = {"dataset": "grids", "train_data": ""}
+        for change in ({"crf": "foo"}, nothing, {"mean": (1, 2)}):
             with self.assertRaises(ValueError):
                 segmentation_run.train(
                     dataclasses.replace(
