@@ -38,8 +38,8 @@ def replacing(
         yield scratch
         os.replace(scratch, path)
     except OSError as error:
-        if error.errno is None:  # a message of its own
-            raise
+        if error.errno is None or error.filename not in (None, str(scratch)):
+            raise  # about something else
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
     finally:
         scratch.unlink(missing_ok=True)

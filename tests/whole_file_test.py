@@ -51,6 +51,12 @@ class WholeFileTest(parameterized.TestCase):
                 whole_file.write(self.path, b"new")
         self.only(b"old")
 
+    def test_an_error_about_another_file_stays_so(self):
+        with self.assertRaisesRegex(FileNotFoundError, "elsewhere"):
+            with whole_file.replacing(self.path):
+                open("elsewhere")
+        self.assertEqual(list(self.path.parent.iterdir()), [])
+
     def test_shared_writers_do_not_share_their_scratch(self):
         with whole_file.replacing(self.path, shared=True) as scratch:
             self.assertIn(str(os.getpid()), scratch.name)

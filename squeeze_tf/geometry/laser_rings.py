@@ -69,23 +69,27 @@ def from_scan_order(
         no trace in the order, so only the right count is proof.
 
     Returns:
-      [N] int32, 0 = topmost; None where the points are not in such an order:
-      not `num_lasers` turns (2 to 128 if unknown), or median zenith angles
-      of the turns that do not fall.
+      [N] int32, 0 = topmost, and 0 for points at the origin, which are no
+      returns; None where the points are not in such an order: not
+      `num_lasers` turns (2 to 128 if unknown), or median zenith angles of the
+      turns that do not fall.
     """
-    azimuth = np.arctan2(points[:, 1], points[:, 0]) % (2.0 * np.pi)
-    rings = np.zeros(len(points), np.int32)
-    rings[1:] = np.cumsum(np.diff(azimuth) < -np.pi)
-    turns = int(rings[-1]) + 1 if len(rings) else 0
-    if not 2 <= turns <= _MAX_SCAN_ORDER_RINGS:
+    is_return = points[:, :3].any(axis=1)
+    x, y, z = points[is_return, :3].T
+    turns = np.zeros(len(x), np.int32)
+    azimuth = np.arctan2(y, x) % (2.0 * np.pi)
+    turns[1:] = np.cumsum(np.diff(azimuth) < -np.pi)
+    num_turns = int(turns[-1]) + 1 if len(turns) else 0
+    if not 2 <= num_turns <= _MAX_SCAN_ORDER_RINGS:
         return None
-    if num_lasers is not None and turns != num_lasers:
+    if num_lasers is not None and num_turns != num_lasers:
         return None
-    level = np.hypot(points[:, 0], points[:, 1])
-    medians = _medians(rings, np.arctan2(points[:, 2], level))
+    medians = _medians(turns, np.arctan2(z, np.hypot(x, y)))
     # Ours: as in `from_top`, a close object may swap a few neighbours.
     if np.mean(np.diff(medians) >= 0) > 0.1 or medians[0] <= medians[-1]:
         return None
+    rings = np.zeros(len(points), np.int32)
+    rings[is_return] = turns
     return rings
 
 

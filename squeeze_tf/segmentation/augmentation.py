@@ -90,16 +90,15 @@ def augment(
                 seeds[4], place * settings.mix / 2, settings.mix / 2
             )
             sample = _select(chosen, mixed, sample)
-    if settings.paste_ids:
-        for key in seeds[9:]:
-            placed = object_placement.place(
-                other,
-                key,
-                settings.paste_ids,
-                settings.paste_farther,
-                projection,
-            )
-            sample = paste(sample, placed)
+    for key in seeds[9:] if settings.paste_ids else ():
+        placed = object_placement.place(
+            other,
+            key,
+            settings.paste_ids,
+            settings.paste_farther,
+            projection,
+        )
+        sample = paste(sample, placed)
     if settings.scale:
         sample = rescale(sample, _about_one(seeds[5], settings.scale))
     if settings.tilt:

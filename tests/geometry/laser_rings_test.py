@@ -86,6 +86,14 @@ class FromScanOrderTest(parameterized.TestCase):
             laser_rings.from_scan_order(points[kept]), rings[kept]
         )
 
+    def test_points_without_return_keep_their_place(self):
+        points, rings = _scan([5.0, 1.0, -3.0, -10.0])
+        lost = np.random.default_rng(0).random(len(points)) < 0.3
+        points[lost], rings[lost] = 0, 0
+        np.testing.assert_array_equal(
+            laser_rings.from_scan_order(points), rings
+        )
+
     def test_other_orders_are_not_taken_for_lasers(self):
         points, _ = _scan([5.0, 1.0, -3.0, -10.0])
         mixed = np.random.default_rng(0).permutation(points)

@@ -96,7 +96,7 @@ class PlaceTest(parameterized.TestCase):
             car[:, :2] = car[:, :2] @ turn + shift
             expected = spherical.project(car[:, :4], view).grid
             same = np.isclose(expected, placed["grid"], atol=2e-3).all(axis=-1)
-            # Rounding moves a point in a thousand over the edge of its cell.
+            # Rounding may move a point over the edge of its cell.
             self.assertGreater(np.mean(same[mask]), 0.98)
             self.assertEqual(np.sum(~same[~mask]), 0)
             # Outward: along the line of sight to one of its points.
