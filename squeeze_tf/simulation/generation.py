@@ -92,23 +92,23 @@ def generate(
 
 def _in_parallel(jobs: list[_Job], processes: int, progress: tqdm.tqdm) -> None:
     """Spawned workers, for a fork would copy Embree's threads halfway."""
-    with concurrent.futures.ProcessPoolExecutor(
+    pool = concurrent.futures.ProcessPoolExecutor(
         min(processes, len(jobs)),
         multiprocessing.get_context("spawn"),
         _ignore_interrupt,
-    ) as pool:
+    )
+    try:
         written = [pool.submit(_write, job) for job in jobs]
-        try:
-            for frame in concurrent.futures.as_completed(written):
-                frame.result()
-                progress.update()
-        except concurrent.futures.process.BrokenProcessPool as error:
-            raise OSError(
-                "a worker process was ended from outside, perhaps for want of "
-                "memory; start again to go on, with fewer processes"
-            ) from error
-        finally:  # on Ctrl-C or an error only frames in work are finished
-            pool.shutdown(wait=False, cancel_futures=True)
+        for frame in concurrent.futures.as_completed(written):
+            frame.result()
+            progress.update()
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise OSError(
+            "a worker process was ended from outside, perhaps for want of "
+            "memory; start again to go on, with fewer processes"
+        ) from error
+    finally:  # on Ctrl-C or an error only the frames in work are finished
+        pool.shutdown(cancel_futures=True)
 
 
 def _ignore_interrupt() -> None:

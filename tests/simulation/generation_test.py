@@ -201,6 +201,25 @@ class GenerationTest(unittest.TestCase):
         ):
             generation.generate(TINY, folder, 4, processes=2)
 
+    def test_an_interrupt_leaves_the_rest_for_the_next_call(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with (
+                mock.patch.object(
+                    generation.tqdm.tqdm,
+                    "update",
+                    side_effect=KeyboardInterrupt,
+                ),
+                self.assertRaises(KeyboardInterrupt),
+            ):
+                generation.generate(TINY, folder, 60, seed=4, processes=2)
+            done = [
+                kitti_layout.is_complete(folder, index) for index in range(60)
+            ]
+            self.assertTrue(any(done))
+            self.assertLess(sum(done), 30)
+            generation.generate(TINY, folder, 6, seed=4, processes=2)
+            self.assertTrue(kitti_layout.is_complete(folder, 5))
+
     def test_another_seed_does_not_mix_into_the_folder(self):
         with self.assertRaisesRegex(ValueError, "manifest.json.*seed"):
             generation.generate(TINY, self.folder, 6, seed=5)
