@@ -41,25 +41,27 @@ def convolution(
     name: str,
     settings: Convolutions,
     strides: int | tuple[int, int] = 1,
+    padding: str = "same",
 ) -> tf.Tensor:
     """Convolution, bias, ReLU and, where set, batch normalisation.
 
     Args:
       x: [B, H, W, C] float Keras tensor.
       filters: output channels.
-      kernel_size: as in keras.layers.Conv2D; padding is "same".
+      kernel_size: as in keras.layers.Conv2D.
       name: of the convolution; "_bn" is appended for the normalisation.
       settings: what the network's convolutions share.
       strides: as in keras.layers.Conv2D.
+      padding: as in keras.layers.Conv2D.
 
     Returns:
-      [B, H / strides, W / strides, filters] float.
+      [B, H / strides, W / strides, filters] float, of padding "same".
     """
     x = keras.layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
-        padding="same",
+        padding=padding,
         activation="relu",
         kernel_initializer="he_normal",
         kernel_regularizer=settings.regularizer(),
