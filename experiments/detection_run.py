@@ -1,0 +1,297 @@
+"""What the detection scripts share: a config unpacked into plain calls."""
+
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from squeeze_tf import config as config_lib
+from squeeze_tf import training, whole_file
+from squeeze_tf.data import class_lists, image_folders, splits
+from squeeze_tf.detection import anchors, augmentation, decode, inputs, models
+from squeeze_tf.detection import config as detection_config
+from squeeze_tf.detection import loss as loss_lib
+
+DetectionConfig = detection_config.DetectionConfig
+CONFIG, CLASS_LIST = "config.json", "class_list.yaml"
+
+
+def read_run(
+    workdir: str | os.PathLike, settings: list[str] = ()
+) -> DetectionConfig:
+    """The config of a run, with the class list it was made with.
+
+    The list is the workdir's copy, unless `settings` say otherwise, so that a
+    run stays whole when the original changes or moves.
+    """
+    workdir = pathlib.Path(workdir)
+    config = config_lib.read(DetectionConfig, workdir / CONFIG)
+    own = []
+    if (workdir / CLASS_LIST).exists():
+        own.append(f"class_list={workdir / CLASS_LIST}")
+    return config_lib.override(config, [*own, *settings])
+
+
+def samples(
+    config: DetectionConfig, part: str, data: str | None = None
+) -> list[image_folders.ImageSample]:
+    """The samples that train or validate, or all of `data`.
+
+    Raises:
+      ValueError: no data is given.
+    """
+    if data:
+        return image_folders.read(data, config.dataset)
+    if not config.train_data and not config.validation_data:
+        raise ValueError(
+            "no data is given: --set=train_data=DIR to train, --data=DIR or "
+            "--set=validation_data=DIR to evaluate"
+        )
+    if part == "validation" and config.validation_data:
+        return image_folders.read(config.validation_data, config.dataset)
+    found = image_folders.read(config.train_data, config.dataset)
+    if config.validation_data:
+        return found
+    return splits.select(found, config.split, part, config.validation_share)
+
+
+def image_size(config: DetectionConfig) -> tuple[int, int]:
+    """H, W of the network's input."""
+    return config.input_height, config.input_width
+
+
+def with_anchors(
+    config: DetectionConfig, found: list[image_folders.ImageSample]
+) -> DetectionConfig:
+    """Fills the anchor shapes from the data where they are empty."""
+    if config.anchors:
+        return config
+    sizes = np.concatenate(object_sizes(config, found))[:, 2:]
+    shapes = anchors.cluster(sizes, config.num_anchors, seed=config.seed)
+    text = ",".join(f"{value:.2f}" for value in shapes.ravel())
+    return config_lib.override(config, [f"anchors={text}"])
+
+
+def object_sizes(
+    config: DetectionConfig, found: list[image_folders.ImageSample]
+) -> list[np.ndarray]:
+    """Each sample's boxes [N, 4] in pixels of the network's input."""
+    learned = inputs.objects(found, class_lists.load(config.class_list))
+    if not len(learned.boxes):
+        raise ValueError(
+            f"no image holds an object of class list {config.class_list}"
+        )
+    sizes = inputs.image_sizes([sample.path for sample in found])
+    boxes = []
+    for i, size in enumerate(sizes):
+        scale = np.divide(image_size(config), size)[::-1]
+        ours = learned.boxes[learned.starts[i] : learned.starts[i + 1]]
+        boxes.append(ours * np.tile(scale, 2))
+    return boxes
+
+
+def build(config: DetectionConfig) -> tf.keras.Model:
+    """The uncompiled model of a config whose anchors are filled in."""
+    decoupled = config.optimizer == "adamw"
+    special = {}
+    if config.model in ("squeezedet", "squeezedet_plus"):
+        special["padding"] = config.padding
+    return models.MODELS[config.model](
+        input_shape=(*image_size(config), 3),
+        num_classes=len(class_lists.load(config.class_list)),
+        num_anchors=len(config.anchors) // 2,
+        mean=config.mean,
+        std=config.std,
+        dropout=config.dropout,
+        weight_decay=0.0 if decoupled else config.weight_decay,
+        batch_norm=config.batch_norm,
+        frozen=config.frozen,
+        **special,
+    )
+
+
+def anchor_grid(config: DetectionConfig, model: tf.keras.Model) -> np.ndarray:
+    """The anchors of a model's output."""
+    shapes = np.reshape(config.anchors, (-1, 2))
+    return anchors.grid(shapes, image_size(config), model.output_shape[1:3])
+
+
+def detector(config: DetectionConfig, model: tf.keras.Model) -> tf.keras.Model:
+    """A model from images to final boxes, class ids and scores."""
+    layer = decode.Detections(
+        anchors=anchor_grid(config, model),
+        num_classes=len(class_lists.load(config.class_list)),
+        image_size=image_size(config),
+        max_detections=config.max_detections,
+        iou_threshold=config.iou_threshold,
+        suppression=config.suppression,
+        inclusive=config.inclusive,
+    )
+    return tf.keras.Model(model.input, layer(model.output))
+
+
+def train(
+    config: DetectionConfig,
+    workdir: str | os.PathLike,
+    verbose: str | int = "auto",
+) -> tf.keras.Model:
+    """Trains, or goes on training, and returns the model."""
+    workdir = pathlib.Path(workdir)
+    check(config)
+    training.set_seed(config.seed)
+    classes = class_lists.load(config.class_list)
+    train_samples = samples(config, "train")
+    config = with_anchors(config, train_samples)
+    model = build(config)
+    grid = anchor_grid(config, model)
+    loss = loss_lib.DetectionLoss(
+        anchors=grid,
+        num_classes=len(classes),
+        image_size=image_size(config),
+        form=config.loss_form,
+        box_weight=config.box_weight,
+        object_weight=config.object_weight,
+        background_weight=config.background_weight,
+        inclusive=config.inclusive,
+    )
+    num_steps = -(-len(train_samples) // config.batch_size)
+    model.compile(
+        optimizer(config, num_steps),
+        loss=loss,
+        metrics=[loss_lib.LossTerm(loss, term) for term in loss_lib.TERMS],
+    )
+    validation = None
+    if config.validation_data or config.split:
+        held_out = samples(config, "validation")
+        validation = inputs.evaluation_batches(
+            held_out,
+            inputs.objects(held_out, classes, config.inclusive),
+            image_size=image_size(config),
+            anchors=grid,
+            batch_size=config.batch_size,
+        )
+    learned = inputs.objects(train_samples, classes, config.inclusive)
+    prepare_workdir(config, workdir)  # all else is in order
+    training.save_architecture(model, workdir)
+
+    def batches(epoch: int) -> tf.data.Dataset:
+        return inputs.training_batches(
+            train_samples,
+            learned,
+            image_size=image_size(config),
+            anchors=grid,
+            batch_size=config.batch_size,
+            augmentation=changes(config),
+            fill=config.mean,
+            seed=config.seed,
+            epoch=epoch,
+            inclusive=config.inclusive,
+        )
+
+    try:
+        training.fit(
+            model,
+            batches,
+            epochs=config.epochs,
+            workdir=workdir,
+            validation=validation,
+            average=config.average,
+            verbose=verbose,
+        )
+    except tf.errors.InvalidArgumentError as error:
+        bad = inputs.damaged([sample.path for sample in train_samples])
+        if not bad:
+            raise
+        raise ValueError(f"{bad[0]}: not a whole image file") from error
+    return model
+
+
+def changes(config: DetectionConfig) -> augmentation.Augmentation:
+    """The augmentation of a config."""
+    return augmentation.Augmentation(
+        **{
+            field.name: getattr(config, field.name)
+            for field in dataclasses.fields(augmentation.Augmentation)
+        }
+    )
+
+
+def optimizer(
+    config: DetectionConfig, steps_per_epoch: int
+) -> tf.keras.optimizers.Optimizer:
+    """The optimiser of a config, its schedule in steps."""
+    return training.optimizer(
+        config.optimizer,
+        learning_rate=config.learning_rate,
+        total_steps=steps_per_epoch * config.epochs,
+        schedule=config.schedule,
+        warmup_steps=steps_per_epoch * config.warmup_epochs,
+        decay_steps=config.decay_steps,
+        decay_rate=config.decay_rate,
+        clip_norm=config.clip_norm,
+        weight_decay=config.weight_decay,
+    )
+
+
+def check(config: DetectionConfig) -> None:
+    """Refuses settings that fit no data.
+
+    Raises:
+      ValueError: says which, what was needed and what came.
+    """
+    for field, known in (
+        ("model", models.MODELS),
+        ("loss_form", loss_lib.FORMS),
+        ("dataset", inputs.DATASETS),
+        ("suppression", ("greedy", "released", "none")),
+        ("padding", ("same", "valid")),
+    ):
+        if getattr(config, field) not in known:
+            raise ValueError(
+                f"{field} must be one of {sorted(known)}; got "
+                f"{getattr(config, field)!r}"
+            )
+    for field in ("batch_size", "epochs", "num_anchors", "max_detections"):
+        if getattr(config, field) < 1:
+            raise ValueError(
+                f"{field} must be 1 or more; got {getattr(config, field)}"
+            )
+    if len(config.anchors) % 2 or any(value <= 0 for value in config.anchors):
+        raise ValueError(
+            "anchors must be widths and heights in turn, above 0; got "
+            f"{config.anchors}"
+        )
+
+
+def prepare_workdir(config: DetectionConfig, workdir: pathlib.Path) -> None:
+    """Writes what the other scripts need to know of a run.
+
+    Raises:
+      ValueError: the folder holds a run of another config or class list.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    path = workdir / CONFIG
+    if path.exists():
+        there = dataclasses.asdict(config_lib.read(DetectionConfig, path))
+        differing = [
+            f"{field} is {there[field]} there and {value} here"
+            for field, value in dataclasses.asdict(config).items()
+            if value != there[field]
+        ]
+        if differing:
+            raise ValueError(
+                f"{path} is of another run; take a new workdir, or remove it: "
+                + "; ".join(differing)
+            )
+    class_list = class_lists.find(config.class_list)
+    kept = workdir / CLASS_LIST
+    if kept.exists() and kept.read_bytes() != class_list.read_bytes():
+        raise ValueError(
+            f"{kept} differs from {class_list}; take a new workdir"
+        )
+    config_lib.write(config, path)
+    whole_file.write(kept, class_list.read_bytes(), shared=True)
+    logging.info("the run's settings lie in %s", path)
