@@ -119,6 +119,26 @@ def anchor_grid(config: DetectionConfig, model: tf.keras.Model) -> np.ndarray:
     return anchors.grid(shapes, image_size(config), model.output_shape[1:3])
 
 
+def load(config: DetectionConfig, workdir: str | os.PathLike) -> tf.keras.Model:
+    """The trained model of a run.
+
+    Raises:
+      ValueError: it has another output than the class list and the anchors.
+      FileNotFoundError: there is no trained model.
+    """
+    model = training.load_model(workdir)
+    num_classes = len(class_lists.load(config.class_list))
+    num_anchors = len(config.anchors) // 2
+    needed = num_anchors * (num_classes + 5)
+    if len(model.output_shape) != 4 or model.output_shape[-1] != needed:
+        raise ValueError(
+            f"{workdir}: expected a detector of {num_classes} classes "
+            f"({config.class_list}) and {num_anchors} anchors with {needed} "
+            f"output channels; got {model.output_shape[-1]}"
+        )
+    return model
+
+
 def detector(config: DetectionConfig, model: tf.keras.Model) -> tf.keras.Model:
     """A model from images to final boxes, class ids and scores."""
     layer = decode.Detections(

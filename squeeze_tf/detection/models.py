@@ -11,6 +11,11 @@ keras = tf.keras
 
 # Red, green, blue of the released code's mean colour.
 IMAGE_MEAN = (123.68, 116.779, 103.939)
+# Kernels of a released variable's name: images are blue, green, red there.
+FROM_RELEASED = {
+    name: lambda kernel: kernel[:, :, ::-1]
+    for name in ("conv1/kernels", "conv1/conv1_1/kernels")
+}
 _CONVDET_STDDEV = 1e-4  # released code, of the first weights
 # Number, squeeze, expand of the fire modules; the poolings between them.
 _SQUEEZEDET = (
