@@ -1,12 +1,12 @@
 """Counts and measures what a network costs (Ch. 1; Ch. 2 Tables 4 and 6).
 
     python -m experiments.measure_efficiency --workdir=DIR [--power]
-    python -m experiments.measure_efficiency --model=segmentation/squeezeseg \
-        --output=DIR
+    python -m experiments.measure_efficiency --model=TOPIC/NAME --output=DIR
 
 Prints each layer's MACs, parameters, activations, roofline bound and estimated
 energy, then speed and power where asked for; writes efficiency.json,
-layers.csv and efficiency.png. A minute for SqueezeSeg on one processor core.
+layers.csv and efficiency.png. Ten seconds for segmentation/squeezeseg on one
+processor core.
 """
 
 from absl import flags
@@ -15,7 +15,9 @@ from experiments import efficiency_run
 from squeeze_tf import command_line
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of a trained network.")
-_MODEL = flags.DEFINE_string("model", None, "Untrained one, as TOPIC/NAME.")
+_MODEL = flags.DEFINE_string(
+    "model", None, "Untrained one, as segmentation/squeezeseg."
+)
 _INPUT_SIZE = flags.DEFINE_string(
     "input_size", None, "HxW for --model; its own if not given."
 )
@@ -32,7 +34,7 @@ _REPEATS = flags.DEFINE_integer(
 )
 _POWER = flags.DEFINE_bool("power", False, "Measure the power of batch 1.")
 _THRESHOLD = flags.DEFINE_float(
-    "power_threshold", 20.0, "Watts below which the device is idle."
+    "power_threshold", 20.0, "Idle below these watts, Ch. 2 §4.3."
 )
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Where to write; WORKDIR/efficiency if not given."

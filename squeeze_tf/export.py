@@ -15,10 +15,14 @@ from squeeze_tf.ops import custom_ops
 keras = tf.keras
 
 _OUR_OPERATORS = "SqueezeTf>"
+Outputs = dict[str, np.ndarray]
+# Input, outputs of the live model and of the file: the largest difference of
+# a score, how many things agree, and of how many.
+Agreement = Callable[[np.ndarray, Outputs, Outputs], tuple[float, int, int]]
 TFLITE_KINDS = ("float32", "float16", "int8")
-# Largest share of cells whose label may change, Ours: float formats keep the
-# label wherever the two best scores differ by more than rounding; 8 bits do
-# not, and are judged by how much of the map stays.
+# Least share of labels or boxes that stay, Ours: float formats keep the label
+# wherever the two best scores differ by more than rounding; 8 bits do not, and
+# are judged by how much of the map stays.
 MIN_AGREEMENT = {
     "saved_model": 0.9999,
     "float32": 0.9999,
@@ -42,7 +46,7 @@ class Parity:
       path: of the file.
       kind: "saved_model" or one of TFLITE_KINDS.
       largest_difference: of any score.
-      agreement: share of the cells that count whose label is the same.
+      agreement: share of what counts, cells or boxes, that is the same.
       size: bytes.
     """
 
@@ -56,8 +60,9 @@ class Parity:
 def saved_model(model: keras.Model, path: str | os.PathLike) -> None:
     """Writes `model` as a SavedModel of stock operators, traced afresh.
 
-    The signature `serving_default` takes the model's one input for any batch
-    size and returns `scores`.
+    The signature `serving_default` takes the model's one input, by its name,
+    for any batch size and returns `scores`, or what a model with a dict of
+    outputs names.
 
     Raises:
       ValueError: a custom operator is left in the graph.
@@ -78,7 +83,7 @@ def tflite(model: keras.Model, path: str | os.PathLike, kind: str) -> None:
     """Writes `model` for the TFLite interpreter, built-in operators only.
 
     Args:
-      model: with one input and one output.
+      model: with one input.
       path: of the .tflite file.
       kind: "float32"; "float16" weights; or "int8": 8-bit weights of the
         convolutions, whose inputs the interpreter quantises scan by scan.
@@ -108,7 +113,7 @@ def compare(
     path: str | os.PathLike,
     kind: str,
     batches: Iterable[np.ndarray],
-    counted: Callable[[np.ndarray], np.ndarray] | None = None,
+    agreement: Agreement | None = None,
 ) -> Parity:
     """Runs an exported file and the live model on the same inputs.
 
@@ -117,26 +122,28 @@ def compare(
       path: of the exported file.
       kind: "saved_model" or one of TFLITE_KINDS.
       batches: inputs [1, ...] float32 as the model takes them.
-      counted: input to the cells, bool like its labels, that the agreement is
-        about; all of them if not given.
+      agreement: how outputs compare; cell_labels() if not given.
 
     Returns:
-      The largest difference of the scores and the agreement of the labels.
+      The largest difference of the scores and the agreement.
     """
-    run = _saved_runner(path) if kind == "saved_model" else _lite_runner(path)
+    agreement = agreement or cell_labels()
+    (name,) = model.input_names
+    runner = _saved_runner if kind == "saved_model" else _lite_runner
+    run = runner(path, name)
     largest, same, count = 0.0, 0, 0
     for batch in batches:
-        expected = model(batch, training=False).numpy()
+        expected = _named(model(batch, training=False))
         got = run(batch)
-        if not np.isfinite(got).all():
-            raise ValueError(f"{path}: scores are not finite")
-        largest = max(largest, float(np.abs(got - expected).max()))
-        equal = got.argmax(-1) == expected.argmax(-1)
-        if counted is not None:
-            equal = equal[counted(batch)]
-        same, count = same + int(equal.sum()), count + equal.size
+        if not all(np.isfinite(value).all() for value in got.values()):
+            raise ValueError(f"{path}: outputs are not finite")
+        found = agreement(
+            batch, {k: v.numpy() for k, v in expected.items()}, got
+        )
+        largest = max(largest, found[0])
+        same, count = same + found[1], count + found[2]
     if not count:
-        raise ValueError("comparing needs at least one input with cells")
+        raise ValueError("comparing needs at least one input that counts")
     return Parity(
         path=pathlib.Path(path),
         kind=kind,
@@ -146,11 +153,33 @@ def compare(
     )
 
 
+def cell_labels(
+    counted: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Agreement:
+    """Agreement of the labels of cells, the largest of their `scores`.
+
+    Args:
+      counted: input to the cells, bool like its labels, that count; all of
+        them if not given.
+    """
+
+    def agreement(
+        batch: np.ndarray, expected: Outputs, got: Outputs
+    ) -> tuple[float, int, int]:
+        live, file = expected["scores"], got["scores"]
+        equal = live.argmax(-1) == file.argmax(-1)
+        if counted is not None:
+            equal = equal[counted(batch)]
+        return float(np.abs(file - live).max()), int(equal.sum()), equal.size
+
+    return agreement
+
+
 def check(parity: Parity, min_agreement: float | None = None) -> None:
     """Refuses an export that departs from the live model.
 
     Raises:
-      ValueError: the labels agree in fewer cells than the bound, or a score
+      ValueError: fewer cells or boxes agree than the bound, or a score
         differs by more than MAX_DIFFERENCE.
     """
     bound = (
@@ -158,8 +187,8 @@ def check(parity: Parity, min_agreement: float | None = None) -> None:
     )
     if parity.agreement < bound:
         raise ValueError(
-            f"{parity.path}: labels agree with the live model in "
-            f"{parity.agreement:.4%} of the cells, below {bound:.4%}"
+            f"{parity.path}: outputs agree with the live model in "
+            f"{parity.agreement:.4%} of the cases, below {bound:.4%}"
         )
     most = MAX_DIFFERENCE[parity.kind]
     if parity.largest_difference > most:
@@ -180,12 +209,12 @@ def _serving(
     model: keras.Model, batch_size: int | None
 ) -> tf.types.experimental.ConcreteFunction:
     """The forward pass, traced with stock operators."""
-    (tensor,) = model.inputs
-    spec = tf.TensorSpec((batch_size, *tensor.shape[1:]), tf.float32, "grid")
+    (tensor,), (name,) = model.inputs, model.input_names
+    spec = tf.TensorSpec((batch_size, *tensor.shape[1:]), tf.float32, name)
 
     @tf.function(input_signature=[spec])
-    def serve(grid: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"scores": model(grid, training=False)}
+    def serve(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _named(model(x, training=False))
 
     with custom_ops.stock_ops_only():
         return serve.get_concrete_function()
@@ -208,23 +237,25 @@ def _reject_custom_operators(path: pathlib.Path) -> None:
         raise ValueError(f"custom operators left in {path}: {sorted(left)}")
 
 
-def _saved_runner(path: str | os.PathLike):  # noqa: ANN202
+def _named(output: tf.Tensor | dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """What a model returns, by name."""
+    return output if isinstance(output, dict) else {"scores": output}
+
+
+def _saved_runner(path: str | os.PathLike, name: str):  # noqa: ANN202
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
-    return lambda x: serve(grid=tf.constant(x))["scores"].numpy()
 
-
-def _lite_runner(path: str | os.PathLike):  # noqa: ANN202
-    interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
-    interpreter.allocate_tensors()
-    (given,) = interpreter.get_input_details()
-    (made,) = interpreter.get_output_details()
-
-    def run(x: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(given["index"], x)
-        interpreter.invoke()
-        return interpreter.get_tensor(made["index"])
+    def run(x: np.ndarray) -> Outputs:
+        made = serve(**{name: tf.constant(x)})
+        return {key: value.numpy() for key, value in made.items()}
 
     return run
+
+
+def _lite_runner(path: str | os.PathLike, name: str):  # noqa: ANN202
+    interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
+    serve = interpreter.get_signature_runner()
+    return lambda x: serve(**{name: x})
 
 
 def _size(path: pathlib.Path) -> int:

@@ -176,7 +176,7 @@ class TrainedTest(absltest.TestCase):
             f"--workdir={self.workdir}",
             f"--output={self.folder / 'exports'}",
             "--formats=saved_model,float32",
-            "--num_scans=2",
+            "--num_inputs=2",
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = [line.split() for line in done.stdout.splitlines()]

@@ -137,13 +137,13 @@ class ExportTest(parameterized.TestCase):
             self.folder / "saved",
             "saved_model",
             scans()[:, None],
-            lambda grid: grid[..., 4] > 0,
+            export.cell_labels(lambda grid: grid[..., 4] > 0),
         )
         self.assertAlmostEqual(at_returns.agreement, same)
         self.assertAlmostEqual(
             parity.largest_difference, np.abs(one - two).max(), places=5
         )
-        with self.assertRaisesRegex(ValueError, "saved: labels agree.*below"):
+        with self.assertRaisesRegex(ValueError, "saved: outputs agree.*below"):
             export.check(parity)
 
 
@@ -162,7 +162,7 @@ class CheckTest(absltest.TestCase):
         export.check(self.parity())
         with self.assertRaisesRegex(ValueError, "scores differ"):
             export.check(self.parity(largest_difference=0.01))
-        with self.assertRaisesRegex(ValueError, "labels agree"):
+        with self.assertRaisesRegex(ValueError, "outputs agree"):
             export.check(self.parity(agreement=0.99))
 
     def test_scores_that_are_not_finite_are_refused(self):
@@ -207,7 +207,7 @@ class BoundsTest(parameterized.TestCase):
             return export.Parity(pathlib.Path("m"), kind, 0.0, agreement, 1)
 
         export.check(parity(bound))
-        with self.assertRaisesRegex(ValueError, "m: labels agree"):
+        with self.assertRaisesRegex(ValueError, "m: outputs agree"):
             export.check(parity(bound - 1e-6))
         export.check(parity(0.5), min_agreement=0.5)
 

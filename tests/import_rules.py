@@ -10,7 +10,7 @@ _BASE = {
     "geometry": {"whole_file"},
     "ops": set(),
     "data": {"geometry", "whole_file"},
-    "efficiency": {"layers"},
+    "efficiency": {"layers", "whole_file"},
     "export": {"ops", "whole_file"},
     "layers": {"ops"},
     "tf1_checkpoint": set(),

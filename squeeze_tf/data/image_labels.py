@@ -83,6 +83,17 @@ def make(
     )
 
 
+def select(labels: ImageLabels, chosen: np.ndarray) -> ImageLabels:
+    """Some of the objects, by a [N] bool mask or indices."""
+    values = {
+        field.name: getattr(labels, field.name)
+        for field in dataclasses.fields(labels)
+    }
+    return ImageLabels(
+        **{k: v if v is None else v[chosen] for k, v in values.items()}
+    )
+
+
 def read_kitti(path: str | os.PathLike) -> ImageLabels:
     """Reads label_2/NNNNNN.txt, or a file of detections with scores.
 

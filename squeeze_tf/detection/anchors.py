@@ -183,6 +183,35 @@ def coverage(images: Sequence[np.ndarray], anchors: np.ndarray) -> Coverage:
     )
 
 
+def propose(mean_ious: dict[int, float], gain: float) -> int:
+    """The number of anchors after which more of them hardly fit better.
+
+    Args:
+      mean_ious: by number of anchors.
+      gain: least gain that is worth the next number.
+    """
+    counts = sorted(mean_ious)
+    for count, following in zip(counts, counts[1:]):
+        if mean_ious[following] - mean_ious[count] < gain:
+            return count
+    return counts[-1]
+
+
+def advice(fit: Coverage) -> str:
+    """What the coverage says about the grid. Ours: the bounds."""
+    if fit.share_below_half > 0.1 and fit.mean_shape_iou - fit.mean_iou > 0.1:
+        return (
+            "the shapes fit, but their places do not: the grid is coarse for "
+            "these objects; a larger input makes it finer"
+        )
+    if fit.share_sharing > 0.1:
+        return (
+            "many objects of one image want the same anchor: more anchors or "
+            "a larger input set them apart"
+        )
+    return "shapes and grid fit these objects"
+
+
 def _iou(boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     """[N, A] float64."""
     low = np.maximum(

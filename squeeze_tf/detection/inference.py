@@ -100,6 +100,13 @@ def to_labels(
     )
 
 
+def above(
+    labels: image_labels.ImageLabels, min_score: float
+) -> image_labels.ImageLabels:
+    """The detections of at least a score."""
+    return image_labels.select(labels, labels.scores >= min_score)
+
+
 def frames(path: pathlib.Path) -> Iterator[np.ndarray]:
     """The frames of a video, [H, W, 3] uint8 red, green, blue.
 

@@ -75,15 +75,8 @@ def of_classes(
     classes: tuple[class_lists.ImageClass, ...],
 ) -> image_labels.ImageLabels:
     """The objects whose type belongs to a class."""
-    kept = class_lists.class_ids(classes, labels.types) >= 0
-    return dataclasses.replace(
-        labels,
-        **{
-            field.name: getattr(labels, field.name)[kept]
-            for field in dataclasses.fields(labels)
-            if getattr(labels, field.name) is not None
-        },
-    )
+    ids = class_lists.class_ids(classes, labels.types)
+    return image_labels.select(labels, ids >= 0)
 
 
 def training_batches(

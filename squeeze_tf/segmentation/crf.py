@@ -149,6 +149,40 @@ class RecurrentCRF(keras.layers.Layer):
                 x += scores
         return x
 
+    def workload(
+        self,
+        input_shapes: Sequence[tuple[int, ...]],
+        output_shape: tuple[int, ...],
+    ) -> dict[str, int]:
+        """MACs for squeeze_tf.efficiency.workload, Ch. 1 §2.2.
+
+        Of each cell, with n = h w - 1 neighbours (those beyond the border
+        count too, as of convolutions), F features and C classes:
+        - once: n F for |f_i - f_j|². The weights do not change between
+          iterations, so they count once, although the operators compute them
+          again each time.
+        - at each iteration: n C for the angular and n C for the bilateral
+          message, 2 C² for the two compatibility matrices. The form "released"
+          adds n C for its second angular sum if that has a σ of its own.
+        Exponentials, softmax, masks and element-wise products and sums are
+        negligible, as activation functions are. The angular factor of a
+        bilateral weight belongs to its exponent.
+
+        Args:
+          input_shapes: of scores, features and mask, batch first.
+          output_shape: [B, H, W, C].
+        """
+        *cells, num_classes = output_shape
+        neighbours = self.size[0] * self.size[1] - 1
+        num_features = min(self.num_features, input_shapes[1][-1])
+        has_second_sum = self.form == "released" and not np.array_equal(
+            self._angular, self._bilateral
+        )
+        sums = 2 + has_second_sum
+        iteration = sums * neighbours * num_classes + 2 * num_classes**2
+        each = neighbours * num_features + self.num_iterations * iteration
+        return {"macs": int(np.prod(cells)) * each}
+
     def get_config(self) -> dict:
         """Everything __init__ takes."""
         return super().get_config() | {

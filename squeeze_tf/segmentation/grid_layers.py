@@ -16,3 +16,9 @@ class ReturnMask(keras.layers.Layer):
     def call(self, grid: tf.Tensor) -> tf.Tensor:
         """Compares the range with zero."""
         return tf.cast(grid[..., -1:] > 0, self.compute_dtype)
+
+    def workload(
+        self, input_shapes: list[tuple[int, ...]], output_shape: tuple[int, ...]
+    ) -> dict[str, int]:
+        """For efficiency.workload: comparisons are no MACs."""
+        return {"macs": 0}

@@ -56,6 +56,49 @@ def mean_field(scores, features, mask, form, theta, angular, bilateral):
     return x
 
 
+class Counted:
+    """A number that counts the products with what messages are made of."""
+
+    products = 0
+
+    def __init__(self, value):
+        self.value = value
+
+    def __mul__(self, other):
+        Counted.products += 1
+        return Counted(self.value * getattr(other, "value", other))
+
+    def __add__(self, other):
+        return Counted(self.value + getattr(other, "value", other))
+
+    __radd__ = __add__
+
+
+def count_products(cells, classes, features, size, iterations, sums):
+    """MACs of mean-field inference where every cell has all neighbours.
+
+    `sums` are the weighted sums over neighbours of each iteration.
+    """
+    Counted.products = 0
+    offsets = [
+        (dy, dx)
+        for dy, dx in np.ndindex(*size)
+        if (dy, dx) != (size[0] // 2, size[1] // 2)
+    ]
+    for _ in range(cells):
+        for _ in offsets:  # |f_i - f_j|², and from it the weights w
+            sum(Counted(0.1) * Counted(0.1) for _ in range(features))
+        for _ in range(iterations):
+            q = [[Counted(0.5)] * classes for _ in offsets]
+            for _ in range(sums):
+                for c in range(classes):
+                    sum(Counted(0.2) * near[c] for near in q)
+            for _ in ("angular", "bilateral"):
+                for _ in range(classes):  # a row of the matrix
+                    sum(Counted(0.3) * Counted(0.4) for _ in range(classes))
+    return Counted.products
+
+
 class RecurrentCRFTest(parameterized.TestCase):
     @parameterized.named_parameters(*FORMS)
     def test_equals_mean_field_iterations(self, form, ops):
@@ -136,6 +179,28 @@ class RecurrentCRFTest(parameterized.TestCase):
             losses.append(history.history["loss"])
         self.assertLess(*losses[0][::-1])
         np.testing.assert_allclose(*losses, rtol=1e-5)
+
+    @parameterized.parameters(
+        {"form": "thesis", "sums": 2},
+        {"form": "mean_field", "sums": 2, "num_iterations": 5},
+        {"form": "released", "sums": 2, "size": (3, 3)},
+        {"form": "released", "sums": 3, "bilateral_angular_theta": 1.2},
+        {"form": "thesis", "sums": 2, "num_features": 1},
+        {"form": "thesis", "sums": 2, "num_features": 9},
+    )
+    def test_workload_counts_the_products(self, sums, **arguments):
+        shapes = [(2, 4, 3, 5), (2, 4, 3, 6), (2, 4, 3, 1)]
+        layer = crf.RecurrentCRF(**arguments)
+        layer.build([tf.TensorShape(shape) for shape in shapes])
+        want = count_products(
+            cells=2 * 4 * 3,
+            classes=5,
+            features=min(arguments.get("num_features", 3), 6),
+            size=arguments.get("size", (3, 5)),
+            iterations=arguments.get("num_iterations", 3),
+            sums=sums,
+        )
+        self.assertEqual(layer.workload(shapes, shapes[0]), {"macs": want})
 
     def test_bad_arguments_are_refused(self):
         for arguments in (

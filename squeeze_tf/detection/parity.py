@@ -1,0 +1,49 @@
+"""How the final boxes of two runs of a detector compare."""
+
+import numpy as np
+import tensorflow as tf
+
+from squeeze_tf.geometry import boxes as boxes_lib
+
+MIN_SCORE = 0.05  # Ours: boxes below are noise that rounding reorders
+MIN_IOU = 0.95  # Ours
+
+
+def agreement(
+    batch: np.ndarray,
+    expected: dict[str, np.ndarray],
+    got: dict[str, np.ndarray],
+) -> tuple[float, int, int]:
+    """Boxes of two runs that are the same; an export.Agreement.
+
+    A box is the same if the other run has one of its class at an IoU of
+    MIN_IOU or more. Boxes under MIN_SCORE in both runs do not count.
+
+    Args:
+      batch: the input, not looked at.
+      expected: `boxes` [B, N, 4], `class_ids` [B, N], `scores` [B, N], as of
+        decode.Detections.
+      got: of the other run.
+
+    Returns:
+      The largest difference of the scores of equal boxes, how many boxes are
+      the same, and how many there are, counting both runs.
+    """
+    largest, same, count = 0.0, 0, 0
+    for i in range(len(batch)):
+        one, two = ({k: v[i] for k, v in x.items()} for x in (expected, got))
+        for first, second in ((one, two), (two, one)):
+            overlap = boxes_lib.iou(
+                tf.constant(first["boxes"])[:, None],
+                tf.constant(second["boxes"])[None],
+            ).numpy()
+            overlap[first["class_ids"][:, None] != second["class_ids"]] = 0
+            overlap[:, second["scores"] <= 0] = 0
+            counted = first["scores"] >= MIN_SCORE
+            best = overlap.argmax(1)
+            is_same = counted & (overlap.max(1) >= MIN_IOU)
+            difference = np.abs(first["scores"] - second["scores"][best])
+            largest = max(largest, *difference[is_same], 0.0)
+            same += int(is_same.sum())
+            count += int(counted.sum())
+    return float(largest), same, count
