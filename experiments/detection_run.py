@@ -119,6 +119,12 @@ def anchor_grid(config: DetectionConfig, model: tf.keras.Model) -> np.ndarray:
     return anchors.grid(shapes, image_size(config), model.output_shape[1:3])
 
 
+def grid_size(config: DetectionConfig) -> tuple[int, int]:
+    """h, w of the model's output."""
+    one = config_lib.override(config, ["anchors=1,1"])
+    return tuple(build(one).output_shape[1:3])
+
+
 def load(config: DetectionConfig, workdir: str | os.PathLike) -> tf.keras.Model:
     """The trained model of a run.
 

@@ -72,7 +72,7 @@ def run(
         speeds = timing.throughput(make_call, steps, repeats=repeats)
         found = dataclasses.replace(found, speeds=tuple(speeds))
     if read_power:
-        watts = _power(make_call(1), read_power, threshold)
+        watts = measure_power(make_call(1), read_power, threshold)
         found = dataclasses.replace(found, power=watts)
     print(report.table(found))
     report.write(found, folder)
@@ -141,7 +141,7 @@ def _machine(name: str) -> machine_lib.Machine:
     return config_lib.read(machine_lib.Machine, name)
 
 
-def _power(
+def measure_power(
     call: Callable[[], object], reader: power.Reader, threshold: float
 ) -> power.Power:
     """Of calls of one input, as in Ch. 2 §4.3, for ten seconds."""

@@ -29,7 +29,9 @@ _WORKDIR = flags.DEFINE_string(
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.")
 _DATA = flags.DEFINE_string("data", None, "Scans or images to compare on.")
-_FORMATS = flags.DEFINE_list("formats", model_export.FORMATS, "Which to write.")
+_FORMATS = flags.DEFINE_list(
+    "formats", list(model_export.FORMATS), "Which to write."
+)
 _NUM_INPUTS = flags.DEFINE_integer(
     "num_inputs", 4, "Scans or images to compare on."
 )

@@ -1,8 +1,13 @@
 """Tiny generated samples, for tests and smoke runs."""
 
+import os
+import pathlib
 import zlib
 
+import cv2
 import numpy as np
+
+from squeeze_tf.data import image_labels
 
 NUM_GRIDS = 4
 _ROWS, _COLUMNS = 16, 64
@@ -43,3 +48,54 @@ def lidar_grids(num_classes: int, seed: str = "") -> np.ndarray:
         grid[..., 4] = distance
         grid[..., 5] = np.where(distance > 0, label, 0)
     return grids
+
+
+def write_images(
+    folder: str | os.PathLike,
+    *,
+    count: int = 4,
+    types: tuple[str, ...] = ("Car", "Pedestrian", "Cyclist"),
+    size: tuple[int, int] = (75, 150),
+    seed: int = 0,
+) -> pathlib.Path:
+    """Images with coloured boxes of every type, in KITTI's object layout.
+
+    Ours: on grey noise, each type has its colour and shape, so that a network
+    can learn it.
+
+    Args:
+      folder: gets training/image_2 and training/label_2.
+      count: images; the third, if any, has no object.
+      types: of the objects.
+      size: H, W.
+      seed: of the images.
+
+    Returns:
+      `folder`.
+    """
+    random = np.random.default_rng(seed)
+    folder = pathlib.Path(folder)
+    for name in ("image_2", "label_2"):
+        (folder / "training" / name).mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        image = random.integers(90, 130, (*size, 3)).astype(np.uint8)
+        names, corners = [], []
+        for i, name in enumerate(types if number != 2 else ()):
+            width = int(random.integers(12, 20)) * (3 if i % 3 == 0 else 1)
+            height = int(random.integers(20, 32)) // (2 if i % 3 == 0 else 1)
+            x = int(random.integers(0, size[1] - width))
+            y = int(random.integers(0, size[0] - height))
+            hue = np.uint8([[[180 * i // len(types), 255, 255]]])
+            image[y : y + height, x : x + width] = cv2.cvtColor(
+                hue, cv2.COLOR_HSV2BGR
+            )
+            names.append(name)
+            corners.append([x, y, x + width, y + height])
+        stem = f"{number:06d}"
+        path = folder / "training" / "image_2" / f"{stem}.png"
+        cv2.imwrite(str(path), image)
+        image_labels.write_kitti(
+            folder / "training" / "label_2" / f"{stem}.txt",
+            image_labels.make(names, np.array(corners)),
+        )
+    return folder

@@ -84,10 +84,13 @@ def to_labels(
       image_size: H, W of the network's input, which the boxes lie in.
       file_size: H, W of the image, which they shall lie in.
       classes: whose names become the types.
-      min_score: lower ones are left out.
+      min_score: lower ones are left out, as are boxes that lie outside the
+        image and so have no area.
     """
     kept = np.flatnonzero(
-        (found["scores"] > 0) & (found["scores"] >= min_score)
+        (found["scores"] > 0)
+        & (found["scores"] >= min_score)
+        & (found["boxes"][:, 2:] > 0).all(-1)
     )
     scale = np.tile(np.divide(file_size, image_size)[::-1], 2)
     corners = boxes_lib.to_corners(tf.constant(found["boxes"][kept])).numpy()

@@ -7,6 +7,7 @@ from squeeze_tf.geometry import boxes as boxes_lib
 
 MIN_SCORE = 0.05  # Ours: boxes below are noise that rounding reorders
 MIN_IOU = 0.95  # Ours
+MAX_SHIFT = 0.1  # Ours, pixels
 
 
 def agreement(
@@ -17,7 +18,7 @@ def agreement(
     """Boxes of two runs that are the same; an export.Agreement.
 
     A box is the same if the other run has one of its class at an IoU of
-    MIN_IOU or more. Boxes under MIN_SCORE in both runs do not count.
+    MIN_IOU or more, or, for tiny ones, within MAX_SHIFT in every number. Boxes under MIN_SCORE in both runs do not count.
 
     Args:
       batch: the input, not looked at.
@@ -37,6 +38,8 @@ def agreement(
                 tf.constant(first["boxes"])[:, None],
                 tf.constant(second["boxes"])[None],
             ).numpy()
+            shift = np.abs(first["boxes"][:, None] - second["boxes"]).max(-1)
+            overlap[shift < MAX_SHIFT] = 1
             overlap[first["class_ids"][:, None] != second["class_ids"]] = 0
             overlap[:, second["scores"] <= 0] = 0
             counted = first["scores"] >= MIN_SCORE

@@ -42,7 +42,7 @@ def draw(
     Returns:
       [H, W, 3] uint8.
     """
-    picture = np.ascontiguousarray(image)
+    picture = np.array(image, order="C")
     for i, name in enumerate(labels.types):
         color = colors.get(str(name).lower(), _TRUTH)
         x0, y0, x1, y1 = (int(round(v)) for v in labels.corners[i])

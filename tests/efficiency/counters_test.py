@@ -5,6 +5,7 @@ import functools
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from squeeze_tf.detection import models as detection_models
 from squeeze_tf.efficiency import counters, graph, metrics, workload
 from squeeze_tf.segmentation import crf, models
 
@@ -12,92 +13,8 @@ keras = tf.keras
 layers = keras.layers
 
 
-def conv(x, filters, size, stride=1, padding="same", relu=True):
-    return layers.Conv2D(
-        filters,
-        size,
-        stride,
-        padding,
-        activation="relu" if relu else None,
-    )(x)
-
-
-def fire(x, squeeze, expand):
-    x = conv(x, squeeze, 1)
-    return layers.Concatenate()([conv(x, expand, 1), conv(x, expand, 3)])
-
-
-def squeezedet(shape, padding, anchors=9):
-    """Ch. 2 Table 5."""
-    inputs = keras.Input(shape)
-    x = conv(inputs, 64, 3, 2, padding)
-    for stage in (
-        ((16, 64), (16, 64)),
-        ((32, 128), (32, 128)),
-        ((48, 192),) * 2 + ((64, 256),) * 2 + ((96, 384),) * 2,
-    ):
-        x = layers.MaxPooling2D(3, 2, padding)(x)
-        for squeeze, expand in stage:
-            x = fire(x, squeeze, expand)
-    x = layers.Dropout(0.5)(x)
-    return keras.Model(inputs, conv(x, 8 * anchors, 3, relu=False))
-
-
-def squeezedet_plus():
-    inputs = keras.Input((375, 1242, 3))
-    x = conv(inputs, 96, 7, 2, "valid")
-    for stage in (
-        ((96, 64), (96, 64), (192, 128)),
-        ((192, 128), (288, 192), (288, 192), (384, 256)),
-        ((384, 256),) * 3,
-    ):
-        x = layers.MaxPooling2D(3, 2, "valid")(x)
-        for squeeze, expand in stage:
-            x = fire(x, squeeze, expand)
-    return keras.Model(inputs, conv(x, 72, 3, relu=False))
-
-
-def vgg16():
-    x = inputs = keras.Input((375, 1242, 3))
-    for stage, (filters, depth) in enumerate(
-        ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-    ):
-        if stage:
-            x = layers.MaxPooling2D(2, 2, "same")(x)
-        for _ in range(depth):
-            x = conv(x, filters, 3)
-    return keras.Model(inputs, conv(x, 72, 3, relu=False))
-
-
-def normalized(x, filters, size, stride=1, relu=True, bias=False):
-    x = layers.Conv2D(filters, size, stride, "same", use_bias=bias)(x)
-    x = layers.BatchNormalization()(x)
-    return layers.ReLU()(x) if relu else x
-
-
-def resnet50():
-    """To its fourth stage, the stride in the first 1x1 convolution."""
-    inputs = keras.Input((375, 1242, 3))
-    x = normalized(inputs, 64, 7, 2, bias=True)
-    x = layers.MaxPooling2D(3, 2, "valid")(x)
-    for filters, depth in ((64, 3), (128, 4), (256, 6)):
-        for block in range(depth):
-            stride = 2 if filters > 64 and block == 0 else 1
-            y = normalized(x, filters, 1, stride)
-            y = normalized(
-                normalized(y, filters, 3), 4 * filters, 1, relu=False
-            )
-            if block == 0:
-                x = normalized(x, 4 * filters, 1, stride, relu=False)
-            x = layers.Activation("relu")(layers.Add()([x, y]))
-    return keras.Model(inputs, conv(x, 72, 3, relu=False))
-
-
 NETWORKS = {
-    "squeezedet": lambda: squeezedet((384, 1248, 3), "same"),
-    "squeezedet_plus": squeezedet_plus,
-    "vgg16": vgg16,
-    "resnet50": resnet50,
+    **detection_models.MODELS,
     "squeezeseg": lambda: models.squeezeseg(crf=crf.RecurrentCRF()),
     "squeezeseg_v2": lambda: models.squeezeseg_v2(crf=crf.RecurrentCRF()),
 }
@@ -149,16 +66,23 @@ class CountersTest(parameterized.TestCase):
         self.assertEqual(flops, 12 * (2 * 36 + 1) + 5 * (2 * 12 + 1))
 
 
+def valid(shape, num_anchors=9):
+    """SqueezeDet as the thesis counts it, without padding."""
+    return detection_models.squeezedet(
+        input_shape=shape, num_anchors=num_anchors, padding="valid"
+    )
+
+
 class TablesTest(absltest.TestCase):
     def test_rows_of_ch_2_table_6(self):
         # GFLOP and MiB as counted; where the table prints another number it
         # follows. 263.3 and 65.8 are 117.0 times the scale's square.
         shape = (375, 1242, 3)
         for found, gflop, mib in (
-            (count(squeezedet(shape, "valid")), 9.7, 117.2),  # 117.0
-            (count(squeezedet((562, 1863, 3), "valid")), 22.5, 266.1),  # 263.3
-            (count(squeezedet((281, 931, 3), "valid")), 5.3, 65.0),  # 65.8
-            (count(squeezedet(shape, "valid", 16)), 11.0, 117.6),  # 117.4
+            (count(valid(shape)), 9.7, 117.2),  # 117.0
+            (count(valid((562, 1863, 3))), 22.5, 266.1),  # 263.3
+            (count(valid((281, 931, 3))), 5.3, 65.0),  # 65.8
+            (count(valid(shape, 16)), 11.0, 117.6),  # 117.4
             (totals("squeezedet_plus"), 77.2, 252.6),  # 252.7
             (totals("vgg16"), 288.4, 540.4),
             (totals("resnet50"), 61.3, 369.0),
@@ -173,7 +97,7 @@ class TablesTest(absltest.TestCase):
             ((375, 1242, 3), 15_048),
             ((562, 1863, 3), 35_190),
         ):
-            output = squeezedet(shape, "valid").output_shape
+            output = valid(shape).output_shape
             self.assertEqual(output[1] * output[2] * 9, boxes)
 
 

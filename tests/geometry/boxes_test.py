@@ -67,7 +67,9 @@ class BoxesTest(parameterized.TestCase):
         self.assertEqual(boxes.iou(point, point).numpy(), [0.0])
 
     @parameterized.product(
-        form=("greedy", "released"), threshold=(0.2, 0.4, 0.7), seed=(0, 1, 2, 3)
+        form=("greedy", "released"),
+        threshold=(0.2, 0.4, 0.7),
+        seed=(0, 1, 2, 3),
     )
     def test_suppression_equals_the_box_by_box_loop(
         self, form, threshold, seed
