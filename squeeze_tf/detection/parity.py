@@ -18,7 +18,8 @@ def agreement(
     """Boxes of two runs that are the same; an export.Agreement.
 
     A box is the same if the other run has one of its class at an IoU of
-    MIN_IOU or more, or, for tiny ones, within MAX_SHIFT in every number. Boxes under MIN_SCORE in both runs do not count.
+    MIN_IOU or more, or, for tiny ones, within MAX_SHIFT in every number.
+    Boxes under MIN_SCORE do not count.
 
     Args:
       batch: the input, not looked at.
