@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from squeeze_tf import caffe_weights, training, whole_file
 from squeeze_tf import config as config_lib
-from squeeze_tf import training, whole_file
 from squeeze_tf.data import class_lists, image_folders, splits
 from squeeze_tf.detection import anchors, augmentation, decode, inputs, models
 from squeeze_tf.detection import config as detection_config
@@ -93,8 +93,22 @@ def object_sizes(
     return boxes
 
 
-def build(config: DetectionConfig) -> tf.keras.Model:
-    """The uncompiled model of a config whose anchors are filled in."""
+def build(
+    config: DetectionConfig, precision: str = "float32"
+) -> tf.keras.Model:
+    """The uncompiled model of a config whose anchors are filled in.
+
+    Its weights are float32 in any precision.
+    """
+    policy = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(precision)
+    try:
+        return _build(config)
+    finally:
+        tf.keras.mixed_precision.set_global_policy(policy)
+
+
+def _build(config: DetectionConfig) -> tf.keras.Model:
     decoupled = config.optimizer == "adamw"
     special = {}
     if config.model in ("squeezedet", "squeezedet_plus"):
@@ -171,7 +185,9 @@ def train(
     classes = class_lists.load(config.class_list)
     train_samples = samples(config, "train")
     config = with_anchors(config, train_samples)
-    model = build(config)
+    model = build(config, config.precision)
+    if config.initial_weights:
+        start(model, config.initial_weights)
     grid = anchor_grid(config, model)
     loss = loss_lib.DetectionLoss(
         anchors=grid,
@@ -201,7 +217,7 @@ def train(
         )
     learned = inputs.objects(train_samples, classes, config.inclusive)
     prepare_workdir(config, workdir)  # all else is in order
-    training.save_architecture(model, workdir)
+    training.save_architecture(build(config), workdir)
 
     def batches(epoch: int) -> tf.data.Dataset:
         return inputs.training_batches(
@@ -233,6 +249,32 @@ def train(
             raise
         raise ValueError(f"{bad[0]}: not a whole image file") from error
     return model
+
+
+def start(model: tf.keras.Model, path: str) -> None:
+    """Sets the first weights of a model that are not random.
+
+    Args:
+      model: to be trained.
+      path: workdir of a run whose layers are as the model's (its images may
+        have been of another size), or a .caffemodel or .pkl.
+
+    Raises:
+      ValueError: the layers differ.
+      OSError: there is no such file.
+    """
+    if pathlib.Path(path).suffix in (".caffemodel", ".pkl"):
+        done, left = caffe_weights.load(model, path)
+        print(f"{path}: {len(done)} layers set; not there: {', '.join(left)}")
+        return
+    other = training.load_model(path)
+    shapes = [w.shape for w in other.get_weights()]
+    if shapes != [w.shape for w in model.get_weights()]:
+        raise ValueError(
+            f"initial_weights {path}: its layers are not those of "
+            f"{model.name} as configured here"
+        )
+    model.set_weights(other.get_weights())
 
 
 def changes(config: DetectionConfig) -> augmentation.Augmentation:
@@ -274,6 +316,7 @@ def check(config: DetectionConfig) -> None:
         ("dataset", inputs.DATASETS),
         ("suppression", ("greedy", "released", "none")),
         ("padding", ("same", "valid")),
+        ("precision", ("float32", "mixed_bfloat16")),
     ):
         if getattr(config, field) not in known:
             raise ValueError(

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Iterator
 
 _BASE = {
+    "caffe_weights": set(),
     "command_line": set(),
     "config": {"whole_file"},
     "geometry": {"whole_file"},
@@ -40,6 +41,7 @@ MAY_IMPORT = (
     }
 )
 _PLAIN_MODULES = (  # files of squeeze_tf/ itself, in one library
+    "caffe_weights",
     "command_line",
     "export",
     "tf1_checkpoint",

@@ -7,7 +7,7 @@ import tempfile
 import numpy as np
 from absl.testing import absltest
 
-from squeeze_tf.data import point_clouds, synthetic
+from squeeze_tf.data import image_labels, point_clouds, synthetic
 from squeeze_tf.geometry import spherical
 from tests import scripts, shared_files
 
@@ -102,6 +102,41 @@ class ToolsTest(absltest.TestCase):
         )
         behind = points[:, 0] < 0  # outside the view of 90 degrees
         self.assertFalse(class_ids[behind].any())
+
+    def test_an_imported_detector_finds_what_the_authors_demo_finds(self):
+        checkpoint = shared_files.path("reference/tf1/ckpt/squeezeDet")
+        image = shared_files.path("reference/tf1/det_data/000000.png")
+        expected = np.load(
+            shared_files.path("reference/tf1/npz/squeezeDet.npz")
+        )
+        workdir, output = self.folder / "run", self.folder / "found"
+        done = tool(
+            "import_tf1_checkpoint",
+            "--config=squeezedet",
+            f"--checkpoint={checkpoint / 'model.ckpt-87000'}",
+            f"--workdir={workdir}",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = scripts.script(
+            "detect_images",
+            f"--workdir={workdir}",
+            f"--input={image}",
+            f"--output={output}",
+            "--min_score=0.4",  # that of the authors' demo
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = image_labels.read_kitti(output / "labels" / "000000.txt")
+        names = np.array(["car", "pedestrian", "cyclist"])
+        # x0, y0, x1, y1, score, class of eval.py, in pixels of the image
+        wanted = expected["eval/xyxy_score_cls"]
+        wanted = wanted[wanted[:, 4] > 0.4]
+        wanted = wanted[np.argsort(-wanted[:, 4])]
+        self.assertLen(found, len(wanted))
+        np.testing.assert_array_equal(
+            found.types, names[wanted[:, 5].astype(int)]
+        )
+        np.testing.assert_allclose(found.corners, wanted[:, :4], atol=0.05)
+        np.testing.assert_allclose(found.scores, wanted[:, 4], atol=1e-3)
 
 
 if __name__ == "__main__":

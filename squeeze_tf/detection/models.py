@@ -63,7 +63,7 @@ def squeezedet(
       std: [3] by which every pixel is divided.
       dropout: share of channels dropped before ConvDet.
       weight_decay: λ of λ/2 |w|² on every trainable kernel.
-      batch_norm: normalise after each ReLU. Ours: the thesis starts from
+      batch_norm: normalise before each ReLU. Ours: the thesis starts from
         ImageNet weights; without them this trains faster.
       frozen: whether the first layers stay as they are, as in the released
         code, which starts from ImageNet weights.
@@ -82,7 +82,7 @@ def squeezedet(
         _SQUEEZEDET,
         input_shape,
         first=(64, 3),
-        settings=fire_lib.Convolutions(weight_decay, batch_norm, 0.99),
+        settings=_settings(weight_decay, batch_norm),
         colours=(mean, std),
         head=(num_classes, num_anchors, dropout),
         frozen=frozen,
@@ -113,7 +113,7 @@ def squeezedet_plus(
         _SQUEEZEDET_PLUS,
         input_shape,
         first=(96, 7),
-        settings=fire_lib.Convolutions(weight_decay, batch_norm, 0.99),
+        settings=_settings(weight_decay, batch_norm),
         colours=(mean, std),
         head=(num_classes, num_anchors, dropout),
         frozen=frozen,
@@ -139,7 +139,7 @@ def vgg16(
 
     Source: Ch. 2 §4.1; layers as in the released code. As squeezedet().
     """
-    settings = fire_lib.Convolutions(weight_decay, batch_norm, 0.99)
+    settings = _settings(weight_decay, batch_norm)
     image, x = _image(input_shape, mean, std)
     stages = ("conv1", "conv2") if frozen else ()
     for block, count, filters in _VGG16:
@@ -327,7 +327,10 @@ def _image(
         )
     image = keras.Input(tuple(input_shape), name="image")
     normalized = keras.layers.Normalization(
-        mean=list(mean), variance=[s**2 for s in std], name="normalized"
+        mean=list(mean),
+        variance=[s**2 for s in std],
+        dtype="float32",  # 8 bits of mantissa would round the pixels
+        name="normalized",
     )(image)
     return image, normalized
 
@@ -342,7 +345,7 @@ def _convdet(
 ) -> tf.Tensor:
     """Dropout and the 3x3 convolution of Ch. 2 §3.2."""
     x = keras.layers.Dropout(dropout, name="dropout11")(x)
-    return keras.layers.Conv2D(
+    x = keras.layers.Conv2D(
         num_anchors * (num_classes + 1 + 4),
         3,
         padding="same",
@@ -352,6 +355,16 @@ def _convdet(
         kernel_regularizer=settings.regularizer(),
         name=name,
     )(x)
+    if x.dtype != "float32":  # Keras casts the targets to the output's type
+        x = keras.layers.Activation("linear", dtype="float32", name="output")(x)
+    return x
+
+
+def _settings(weight_decay: float, batch_norm: bool) -> fire_lib.Convolutions:
+    """What the convolutions share."""
+    return fire_lib.Convolutions(
+        weight_decay, batch_norm, momentum=0.99, before_relu=True
+    )
 
 
 def _of_stage(

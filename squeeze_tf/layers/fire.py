@@ -19,12 +19,15 @@ class Convolutions:
         SqueezeSegV2 does; Ch. 5 §3.3 does not say where.
       momentum: of the moving averages of the normalisation.
       synchronized: share batch statistics between replicas.
+      before_relu: normalise before the ReLU instead. A channel that fires in
+        few places has a small deviation after it, and so large outliers.
     """
 
     weight_decay: float = 1e-4
     batch_norm: bool = False
     momentum: float = 0.999
     synchronized: bool = False
+    before_relu: bool = False
 
     def regularizer(self) -> keras.regularizers.Regularizer | None:
         """Keras writes λ|w|² where the thesis's code writes λ/2 |w|²."""
@@ -57,12 +60,13 @@ def convolution(
     Returns:
       [B, H / strides, W / strides, filters] float, of padding "same".
     """
+    relu_last = settings.batch_norm and settings.before_relu
     x = keras.layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
         padding=padding,
-        activation="relu",
+        activation=None if relu_last else "relu",
         kernel_initializer="he_normal",
         kernel_regularizer=settings.regularizer(),
         name=name,
@@ -74,7 +78,7 @@ def convolution(
             synchronized=settings.synchronized,
             name=f"{name}_bn",
         )(x)
-    return x
+    return keras.layers.ReLU(name=f"{name}_relu")(x) if relu_last else x
 
 
 def fire(

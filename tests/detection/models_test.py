@@ -136,6 +136,18 @@ class ModelsTest(parameterized.TestCase):
         pixel = probe(np.full((1, *SMALL), 5.0))[0, 0, 0]
         np.testing.assert_allclose(pixel, [2, 3 / 4, 2 / 8], rtol=1e-6)
 
+    def test_half_precision_leaves_targets_whole(self):
+        # Keras casts targets to the output's type, which would round them.
+        policy = keras.mixed_precision.global_policy()
+        self.addCleanup(keras.mixed_precision.set_global_policy, policy)
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+        model = models.squeezedet(input_shape=SMALL, num_anchors=1)
+        self.assertEqual(model.output.dtype, "float32")
+        self.assertEqual(model.get_layer("conv12").compute_dtype, "bfloat16")
+        self.assertEqual(
+            {w.dtype for w in model.weights}, {tf.float32, tf.int64}
+        )
+
     def test_other_shapes_are_refused(self):
         for shape in ((80, 128), (80, 128, 1)):
             with self.assertRaisesRegex(ValueError, "red, green, blue"):

@@ -50,6 +50,25 @@ class FireTest(parameterized.TestCase):
         self.assertEqual(kernels, 7 * c**2 // 4)  # Ch. 3 §3.2: 7/4 C²
         self.assertEqual(biases, c // 4 + c // 4 + c // 2 + c // 2)
 
+    def test_normalisation_stands_on_either_side_of_the_relu(self):
+        x = np.random.default_rng(0).normal(size=(4, 6, 8, 3))
+        for before in (False, True):
+            keras.utils.set_random_seed(0)
+            settings = fire.Convolutions(0.0, True, before_relu=before)
+            grid = keras.Input((6, 8, 3))
+            y = fire.convolution(grid, 5, 3, name="c", settings=settings)
+            model = keras.Model(grid, y)
+            kernel = tf.constant(model.get_layer("c").kernel)
+            raw = tf.nn.conv2d(tf.constant(x, tf.float32), kernel, 1, "SAME")
+            raw = raw.numpy() if before else np.maximum(raw, 0)
+            axes = (0, 1, 2)
+            expected = (raw - raw.mean(axes)) / np.sqrt(raw.var(axes) + 1e-5)
+            if before:
+                expected = np.maximum(expected, 0)
+            np.testing.assert_allclose(
+                model(x, training=True), expected, atol=1e-4
+            )
+
     def test_fire_is_its_three_convolutions(self):
         model = block(fire.fire, 8)
         x = np.random.default_rng(0).normal(size=(2, 4, 8, 8))
