@@ -50,8 +50,9 @@ format: $(REQUIREMENTS)  ## Formats Python and C++ files.
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(LIBRARY_SOURCES)
 
-benchmark: $(LIBRARY)  ## Times the compiled operators against stock ones.
+benchmark: $(LIBRARY)  ## Times operators and detection beside their alternatives.
 	$(BIN)/python -m tools.benchmark_operators
+	$(BIN)/python -m tools.benchmark_detection
 
 lock:  ## Writes requirements.txt from requirements.in; needs uv.
 	uv pip compile --quiet --generate-hashes --python-version 3.11 \
