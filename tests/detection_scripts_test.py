@@ -270,7 +270,10 @@ class DetectionScriptsTest(absltest.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("18 objects in 7 images", done.stdout)
-        self.assertRegex(done.stdout, r"--set=anchors=[\d.,]+\n")
+        self.assertRegex(
+            done.stdout,
+            r"--set=anchors=[\d.,]+ --set=input_height=\d+ --set=input_width=",
+        )
 
     def test_training_without_data_is_refused(self):
         done = scripts.script(

@@ -197,21 +197,6 @@ def propose(mean_ious: dict[int, float], gain: float) -> int:
     return counts[-1]
 
 
-def advice(fit: Coverage) -> str:
-    """What the coverage says about the grid. Ours: the bounds."""
-    if fit.share_below_half > 0.1 and fit.mean_shape_iou - fit.mean_iou > 0.1:
-        return (
-            "the shapes fit, but their places do not: the grid is coarse for "
-            "these objects; a larger input makes it finer"
-        )
-    if fit.share_sharing > 0.1:
-        return (
-            "many objects of one image want the same anchor: more anchors or "
-            "a larger input set them apart"
-        )
-    return "shapes and grid fit these objects"
-
-
 def _iou(boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     """[N, A] float64."""
     low = np.maximum(

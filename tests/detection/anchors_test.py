@@ -86,5 +86,13 @@ class CoverageTest(absltest.TestCase):
             anchors.coverage([np.zeros((0, 4))], np.ones((1, 4)))
 
 
+class ProposeTest(absltest.TestCase):
+    def test_it_stops_where_more_anchors_gain_little(self):
+        fits = {1: 0.4, 3: 0.6, 5: 0.65, 9: 0.655}
+        self.assertEqual(anchors.propose(fits, 0.01), 5)
+        self.assertEqual(anchors.propose(fits, 0.1), 3)
+        self.assertEqual(anchors.propose(fits, 0.001), 9)
+
+
 if __name__ == "__main__":
     absltest.main()
