@@ -71,8 +71,9 @@ class CountsTest(parameterized.TestCase):
 
 
 class ModelsTest(parameterized.TestCase):
-    @parameterized.product(
-        name=tuple(models.MODELS), options=({}, {"batch_norm": True})
+    @parameterized.parameters(
+        *((name, {}) for name in models.MODELS),
+        ("squeezedet", {"batch_norm": True}),
     )
     def test_every_model_learns_and_is_rebuilt(self, name, options):
         keras.utils.set_random_seed(0)
@@ -101,8 +102,8 @@ class ModelsTest(parameterized.TestCase):
             ),
         )
         y = tf.stack([made, made])
-        losses = [float(model.train_on_batch(image, y)) for _ in range(8)]
-        self.assertLess(min(losses[4:]), 0.9 * losses[0])
+        losses = [float(model.train_on_batch(image, y)) for _ in range(6)]
+        self.assertLess(min(losses[3:]), 0.9 * losses[0])
         again = keras.models.model_from_json(model.to_json())
         again.set_weights(model.get_weights())
         np.testing.assert_array_equal(again(image), model(image))
