@@ -2,9 +2,10 @@
 
 import json
 import pathlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Sequence
 
-import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from experiments import detection_run
@@ -42,23 +43,23 @@ def run(
     classes = class_lists.load(config.class_list)
     model = detection_run.load(config, workdir)
     samples = detection_run.samples(config, "validation", data)
+    detection_run.objects(config, samples)  # there must be some
     truth = [sample.labels for sample in samples]
     folder = pathlib.Path(output or pathlib.Path(workdir) / "evaluation")
-    (folder / "detections").mkdir(parents=True, exist_ok=True)
-
-    def detect(config: detection_run.DetectionConfig):  # noqa: ANN202
-        detector = detection_run.detector(config, model)
-        paths = [sample.path for sample in samples]
-        found = inference.detect(detector, paths, classes)
-        return tqdm(found, total=len(paths), unit="image")
-
-    found = list(detect(config))
-    for sample, labels in zip(samples, found):
-        name = sample.name.replace("/", "_")
+    for name in ("detections", "errors"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)
+    found = list(_detect(config, model, samples))
+    names = [sample.name.replace("/", "_") for sample in samples]
+    for i, (name, labels) in enumerate(zip(names, found)):
+        if names.count(name) > 1:
+            name = f"{i:06d}_{name}"
         image_labels.write_kitti(folder / "detections" / f"{name}.txt", labels)
+
     rules = evaluation.rules(classes)
+    levels = evaluation.difficulties(config.dataset)
     curves = average_precision.evaluate(
-        truth, found, rules, height_rule=height_rule
+        truth, found, rules, levels, height_rule
     )
     interval = None
     if num_resamples:
@@ -66,11 +67,14 @@ def run(
             truth,
             found,
             rules,
-            height_rule=height_rule,
+            levels,
+            height_rule,
             num_resamples=num_resamples,
         )
     coco = coco_metrics.evaluate(truth, found, rules)
-    errors, kinds = error_types.analyze(truth, found, rules)
+    errors, kinds = error_types.analyze(
+        truth, found, rules, exclude_hard=config.dataset == "kitti"
+    )
     print(
         evaluation.precision_table(curves, 11, interval),
         evaluation.precision_table(curves, 40),
@@ -78,21 +82,15 @@ def run(
         evaluation.error_table(kinds),
         sep="\n\n",
     )
-    summary = evaluation.summary(curves) | {"coco": coco, "errors": kinds}
+    summary = evaluation.summary(curves, interval) | {
+        "coco": evaluation.numbers(coco),
+        "errors": evaluation.numbers(kinds),
+        "data": data or config.validation_data or config.train_data,
+        "height_rule": height_rule,
+    }
     plots.precision_recall(folder / "precision_recall.png", curves)
     if with_recall:
-        every = [
-            f"max_detections={np.iinfo(np.int32).max}",
-            "suppression=none",
-        ]
-        needed = recall.needed_boxes(
-            truth, detect(config_lib.override(config, every)), rules
-        )
-        kept = recall.sweep(len(detection_run.anchor_grid(config, model)))
-        recalls = needed.recall(kept)
-        print("\n" + evaluation.recall_table(kept, recalls))
-        summary["recall"] = dict(zip(map(str, kept), recalls.tolist()))
-        plots.recall_by_boxes(folder / "recall.png", kept, recalls)
+        summary["recall"] = _recall(config, model, samples, folder)
     _draw(folder, samples, found, errors, classes, num_pictures)
     whole_file.write(folder / "evaluation.json", json.dumps(summary, indent=2))
     print(
@@ -100,6 +98,43 @@ def run(
         f"{folder.resolve()}"
     )
     return curves
+
+
+def _detect(
+    config: detection_run.DetectionConfig,
+    model: tf.keras.Model,
+    samples: Sequence[image_folders.ImageSample],
+) -> Iterable[_Labels]:
+    """Detections of every sample, with progress."""
+    paths = [sample.path for sample in samples]
+    classes = class_lists.load(config.class_list)
+    detector = detection_run.detector(config, model)
+    found = inference.detect(detector, paths, classes)
+    return tqdm(found, total=len(paths), unit="image")
+
+
+def _recall(
+    config: detection_run.DetectionConfig,
+    model: tf.keras.Model,
+    samples: Sequence[image_folders.ImageSample],
+    folder: pathlib.Path,
+) -> dict[str, float]:
+    """Recall by the boxes kept, from all boxes of the network."""
+    count = len(detection_run.anchor_grid(config, model))
+    every = config_lib.override(
+        config, [f"max_detections={count}", "suppression=none"]
+    )
+    needed = recall.needed_boxes(
+        [sample.labels for sample in samples],
+        _detect(every, model, samples),
+        evaluation.rules(class_lists.load(config.class_list)),
+        evaluation.difficulties(config.dataset),
+    )
+    kept = recall.sweep(count)
+    recalls = needed.recall(kept)
+    print("\n" + evaluation.recall_table(kept, recalls))
+    plots.recall_by_boxes(folder / "recall.png", kept, recalls)
+    return evaluation.numbers(dict(zip(map(str, kept), recalls.tolist())))
 
 
 def _draw(
@@ -111,7 +146,6 @@ def _draw(
     count: int,
 ) -> None:
     """Some errors of each kind, the worst first, and some whole images."""
-    (folder / "errors").mkdir(exist_ok=True)
     colors = pictures.colors(classes)
     for kind in sorted({error.kind for error in errors}):
         of_kind = [error for error in errors if error.kind == kind]

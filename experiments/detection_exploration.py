@@ -133,7 +133,7 @@ def run(
     for name in rows:
         print(f"\n== {name}")
         config, place = design(base, name), folder / name
-        detection_run.check(config)
+        detection_config.check(config)
         if train:
             detection_run.train(config, place)
         accuracy = float("nan")

@@ -22,6 +22,7 @@ def run(
         detection_run.image_size(config),
         batch_size=1,
     )
-    images = [image for image, _ in batches.as_numpy_iterator()]
+    with inputs.naming_damaged([sample.path for sample in samples]):
+        images = [image for image, _ in batches.as_numpy_iterator()]
     detector = detection_run.detector(config, model)
     return model_export.run(detector, images, output, formats, parity.agreement)

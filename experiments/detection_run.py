@@ -17,6 +17,17 @@ from squeeze_tf.detection import loss as loss_lib
 
 DetectionConfig = detection_config.DetectionConfig
 CONFIG, CLASS_LIST = "config.json", "class_list.yaml"
+_OF_THE_NETWORK = (
+    "model",
+    "input_height",
+    "input_width",
+    "num_anchors",
+    "anchors",
+    "mean",
+    "std",
+    "batch_norm",
+    "padding",
+)
 
 
 def read_run(
@@ -28,11 +39,24 @@ def read_run(
     run stays whole when the original changes or moves.
     """
     workdir = pathlib.Path(workdir)
+    if (workdir / "label_map.yaml").exists():
+        raise ValueError(
+            f"{workdir} is a run of train_segmentation; expected one of "
+            "train_detection"
+        )
+    for setting in settings:
+        if setting.partition("=")[0].strip() in _OF_THE_NETWORK:
+            raise ValueError(
+                f"--set={setting} cannot change a trained network; these "
+                f"fields are its own: {', '.join(_OF_THE_NETWORK)}"
+            )
     config = config_lib.read(DetectionConfig, workdir / CONFIG)
     own = []
     if (workdir / CLASS_LIST).exists():
         own.append(f"class_list={workdir / CLASS_LIST}")
-    return config_lib.override(config, [*own, *settings])
+    config = config_lib.override(config, [*own, *settings])
+    detection_config.check(config)
+    return config
 
 
 def samples(
@@ -52,10 +76,36 @@ def samples(
         )
     if part == "validation" and config.validation_data:
         return image_folders.read(config.validation_data, config.dataset)
+    if not config.train_data:
+        raise ValueError("train_data is not given: --set=train_data=DIR")
     found = image_folders.read(config.train_data, config.dataset)
     if config.validation_data:
         return found
+    if part == "validation" and not config.split:
+        logging.warning(
+            "neither split nor validation_data is set: these images also "
+            "trained the network"
+        )
     return splits.select(found, config.split, part, config.validation_share)
+
+
+def objects(
+    config: DetectionConfig, found: list[image_folders.ImageSample]
+) -> inputs.Objects:
+    """The objects that samples teach.
+
+    Raises:
+      ValueError: there is none; the message names the types that there are.
+    """
+    classes = class_lists.load(config.class_list)
+    learned = inputs.objects(found, classes, config.inclusive)
+    if not len(learned.boxes):
+        types = sorted({str(t) for s in found for t in s.labels.types})
+        raise ValueError(
+            f"no image holds an object of class list {config.class_list}; "
+            f"their types are {', '.join(types[:20]) or 'none'}"
+        )
+    return learned
 
 
 def image_size(config: DetectionConfig) -> tuple[int, int]:
@@ -79,11 +129,7 @@ def object_sizes(
     config: DetectionConfig, found: list[image_folders.ImageSample]
 ) -> list[np.ndarray]:
     """Each sample's boxes [N, 4] in pixels of the network's input."""
-    learned = inputs.objects(found, class_lists.load(config.class_list))
-    if not len(learned.boxes):
-        raise ValueError(
-            f"no image holds an object of class list {config.class_list}"
-        )
+    learned = objects(config, found)
     sizes = inputs.image_sizes([sample.path for sample in found])
     boxes = []
     for i, size in enumerate(sizes):
@@ -150,7 +196,7 @@ def load(config: DetectionConfig, workdir: str | os.PathLike) -> tf.keras.Model:
     num_classes = len(class_lists.load(config.class_list))
     num_anchors = len(config.anchors) // 2
     needed = num_anchors * (num_classes + 5)
-    if len(model.output_shape) != 4 or model.output_shape[-1] != needed:
+    if model.output_shape[-1] != needed:
         raise ValueError(
             f"{workdir}: expected a detector of {num_classes} classes "
             f"({config.class_list}) and {num_anchors} anchors with {needed} "
@@ -180,42 +226,19 @@ def train(
 ) -> tf.keras.Model:
     """Trains, or goes on training, and returns the model."""
     workdir = pathlib.Path(workdir)
-    check(config)
+    detection_config.check(config)
     training.set_seed(config.seed)
-    classes = class_lists.load(config.class_list)
     train_samples = samples(config, "train")
+    learned = objects(config, train_samples)
     config = with_anchors(config, train_samples)
     model = build(config, config.precision)
     if config.initial_weights:
         start(model, config.initial_weights)
     grid = anchor_grid(config, model)
-    loss = loss_lib.DetectionLoss(
-        anchors=grid,
-        num_classes=len(classes),
-        image_size=image_size(config),
-        form=config.loss_form,
-        box_weight=config.box_weight,
-        object_weight=config.object_weight,
-        background_weight=config.background_weight,
-        inclusive=config.inclusive,
-    )
-    num_steps = -(-len(train_samples) // config.batch_size)
-    model.compile(
-        optimizer(config, num_steps),
-        loss=loss,
-        metrics=[loss_lib.LossTerm(loss, term) for term in loss_lib.TERMS],
-    )
-    validation = None
+    compile_model(config, model, -(-len(train_samples) // config.batch_size))
+    held_out = []
     if config.validation_data or config.split:
         held_out = samples(config, "validation")
-        validation = inputs.evaluation_batches(
-            held_out,
-            inputs.objects(held_out, classes, config.inclusive),
-            image_size=image_size(config),
-            anchors=grid,
-            batch_size=config.batch_size,
-        )
-    learned = inputs.objects(train_samples, classes, config.inclusive)
     prepare_workdir(config, workdir)  # all else is in order
     training.save_architecture(build(config), workdir)
 
@@ -233,22 +256,57 @@ def train(
             inclusive=config.inclusive,
         )
 
-    try:
+    paths = [sample.path for sample in (*train_samples, *held_out)]
+    with inputs.naming_damaged(paths):
         training.fit(
             model,
             batches,
             epochs=config.epochs,
             workdir=workdir,
-            validation=validation,
+            validation=validation_batches(config, held_out, grid),
             average=config.average,
             verbose=verbose,
         )
-    except tf.errors.InvalidArgumentError as error:
-        bad = inputs.damaged([sample.path for sample in train_samples])
-        if not bad:
-            raise
-        raise ValueError(f"{bad[0]}: not a whole image file") from error
     return model
+
+
+def compile_model(
+    config: DetectionConfig, model: tf.keras.Model, steps_per_epoch: int
+) -> None:
+    """Gives a model the optimiser, loss and metrics of its config."""
+    loss = loss_lib.DetectionLoss(
+        anchors=anchor_grid(config, model),
+        num_classes=len(class_lists.load(config.class_list)),
+        image_size=image_size(config),
+        form=config.loss_form,
+        box_weight=config.box_weight,
+        object_weight=config.object_weight,
+        background_weight=config.background_weight,
+        inclusive=config.inclusive,
+    )
+    model.compile(
+        optimizer(config, steps_per_epoch),
+        loss=loss,
+        metrics=[loss_lib.LossTerm(loss, term) for term in loss_lib.TERMS],
+    )
+
+
+def validation_batches(
+    config: DetectionConfig,
+    held_out: list[image_folders.ImageSample],
+    grid: np.ndarray,
+) -> tf.data.Dataset | None:
+    """The samples held out, encoded; None if there are none."""
+    if not held_out:
+        return None
+    classes = class_lists.load(config.class_list)
+    return inputs.evaluation_batches(
+        held_out,
+        inputs.objects(held_out, classes, config.inclusive),
+        image_size=image_size(config),
+        anchors=grid,
+        batch_size=config.batch_size,
+    )
 
 
 def start(model: tf.keras.Model, path: str) -> None:
@@ -256,8 +314,9 @@ def start(model: tf.keras.Model, path: str) -> None:
 
     Args:
       model: to be trained.
-      path: workdir of a run whose layers are as the model's (its images may
-        have been of another size), or a .caffemodel or .pkl.
+      path: workdir of a run whose layers are as the model's (images may have
+        been of another size, and classes and anchors others: then the last
+        layer stays random), or a .caffemodel or .pkl.
 
     Raises:
       ValueError: the layers differ.
@@ -268,13 +327,19 @@ def start(model: tf.keras.Model, path: str) -> None:
         print(f"{path}: {len(done)} layers set; not there: {', '.join(left)}")
         return
     other = training.load_model(path)
-    shapes = [w.shape for w in other.get_weights()]
-    if shapes != [w.shape for w in model.get_weights()]:
-        raise ValueError(
-            f"initial_weights {path}: its layers are not those of "
-            f"{model.name} as configured here"
-        )
-    model.set_weights(other.get_weights())
+    known = {layer.name: layer.get_weights() for layer in other.layers}
+    last = [layer.name for layer in model.layers if layer.weights][-1]
+    for layer in model.layers:
+        ours, theirs = layer.get_weights(), known.get(layer.name, [])
+        if [w.shape for w in ours] == [w.shape for w in theirs]:
+            layer.set_weights(theirs)
+        elif layer.name == last:
+            print(f"{path}: {last} starts afresh, for other classes or anchors")
+        else:
+            raise ValueError(
+                f"initial_weights {path}: layer {layer.name} is not that of "
+                f"{model.name} as configured here"
+            )
 
 
 def changes(config: DetectionConfig) -> augmentation.Augmentation:
@@ -302,37 +367,6 @@ def optimizer(
         clip_norm=config.clip_norm,
         weight_decay=config.weight_decay,
     )
-
-
-def check(config: DetectionConfig) -> None:
-    """Refuses settings that fit no data.
-
-    Raises:
-      ValueError: says which, what was needed and what came.
-    """
-    for field, known in (
-        ("model", models.MODELS),
-        ("loss_form", loss_lib.FORMS),
-        ("dataset", inputs.DATASETS),
-        ("suppression", ("greedy", "released", "none")),
-        ("padding", ("same", "valid")),
-        ("precision", ("float32", "mixed_bfloat16")),
-    ):
-        if getattr(config, field) not in known:
-            raise ValueError(
-                f"{field} must be one of {sorted(known)}; got "
-                f"{getattr(config, field)!r}"
-            )
-    for field in ("batch_size", "epochs", "num_anchors", "max_detections"):
-        if getattr(config, field) < 1:
-            raise ValueError(
-                f"{field} must be 1 or more; got {getattr(config, field)}"
-            )
-    if len(config.anchors) % 2 or any(value <= 0 for value in config.anchors):
-        raise ValueError(
-            "anchors must be widths and heights in turn, above 0; got "
-            f"{config.anchors}"
-        )
 
 
 def prepare_workdir(config: DetectionConfig, workdir: pathlib.Path) -> None:

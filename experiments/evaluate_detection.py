@@ -32,7 +32,7 @@ _RESAMPLES = flags.DEFINE_integer(
     "resamples", 200, "Of the bootstrap; 0 for no intervals.", 0
 )
 _RECALL = flags.DEFINE_bool("recall", True, "Recall by boxes kept as well.")
-_PICTURES = flags.DEFINE_integer("pictures", 4, "To draw of each kind.")
+_PICTURES = flags.DEFINE_integer("pictures", 4, "To draw of each kind.", 0)
 
 
 def main(_: list[str]) -> None:

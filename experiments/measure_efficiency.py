@@ -4,7 +4,7 @@
     python -m experiments.measure_efficiency --model=TOPIC/NAME --output=DIR
 
 Prints each layer's MACs, parameters, activations, roofline bound and estimated
-energy, then speed and power where asked for; writes efficiency.json,
+energy, then speed and, where asked for, power; writes efficiency.json,
 layers.csv and efficiency.png. Ten seconds for segmentation/squeezeseg on one
 processor core.
 """

@@ -36,6 +36,11 @@ def read_run(
     run stays whole when the originals change or move.
     """
     workdir = pathlib.Path(workdir)
+    if (workdir / "class_list.yaml").exists():
+        raise ValueError(
+            f"{workdir} is a run of train_detection; expected one of "
+            "train_segmentation"
+        )
     config = config_lib.read(SegmentationConfig, workdir / CONFIG)
     kept = {"label_map": LABEL_MAP, "projection": PROJECTION}
     own = [

@@ -51,7 +51,7 @@ class DetectionScriptsTest(absltest.TestCase):
             f"--workdir={workdir or self.workdir}",
             f"--input={source}",
             f"--output={output}",
-            "--min_score=0.01",
+            "--min_score=0",
             *more,
         )
 
@@ -146,7 +146,8 @@ class DetectionScriptsTest(absltest.TestCase):
         self.assertLen(texts, 7)
         self.assertLen(list((output / "pictures").glob("*.png")), 7)
         labels = image_labels.read_kitti(texts[0])
-        self.assertGreater(len(labels), 0)
+        everything = [image_labels.read_kitti(text) for text in texts]
+        self.assertGreater(sum(map(len, everything)), 0)
         self.assertContainsSubset(
             labels.types.tolist(), ["car", "pedestrian", "cyclist"]
         )
@@ -155,6 +156,7 @@ class DetectionScriptsTest(absltest.TestCase):
         before = texts[0].stat().st_mtime_ns
         again = self.detect(self.images, output)
         self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn("7 images (6 were there already)", again.stdout)
         self.assertTrue(texts[1].exists())
         self.assertEqual(texts[0].stat().st_mtime_ns, before)
 
@@ -176,7 +178,10 @@ class DetectionScriptsTest(absltest.TestCase):
         done = self.detect(video, self.folder / "film")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertLen(list((self.folder / "film/labels").glob("*")), 7)
-        reader = cv2.VideoCapture(str(self.folder / "film" / "drive.mp4"))
+        film = self.folder / "film" / "pictures" / "drive.mp4"
+        self.assertEqual([p.name for p in film.parent.iterdir()], [film.name])
+        reader = cv2.VideoCapture(str(film))
+        self.assertEqual(int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)), 76)
         self.assertEqual(int(reader.get(cv2.CAP_PROP_FRAME_COUNT)), 7)
 
     def test_bad_input_is_one_clear_error(self):
@@ -195,6 +200,26 @@ class DetectionScriptsTest(absltest.TestCase):
             self.detect(self.folder / "absent", out), "absent: no such file"
         )
         self.assertFalse(list(out.rglob("*.txt")))
+        # Files that are not this script's, or made with other settings.
+        mine = self.folder / "mine"
+        shutil.copytree(self.images, mine / "pictures")
+        before = (mine / "pictures" / "000000.png").read_bytes()
+        self.assert_refused(
+            self.detect(mine / "pictures", mine), mine, "not of this script"
+        )
+        self.assertEqual(
+            (mine / "pictures" / "000000.png").read_bytes(), before
+        )
+        webp = self.folder / "a.webp"
+        cv2.imwrite(str(webp), np.zeros((20, 30, 3), np.uint8))
+        self.assert_refused(self.detect(webp, out), webp, "got WEBP")
+        for setting in ("input_height=32", "anchors=3,4"):
+            done = scripts.script(
+                "evaluate_detection",
+                f"--workdir={self.workdir}",
+                f"--set={setting}",
+            )
+            self.assert_refused(done, setting, "cannot change a trained")
         # A checkpoint of other classes than the list says.
         other = self.folder / "other"
         shutil.copytree(self.workdir, other)
@@ -202,6 +227,16 @@ class DetectionScriptsTest(absltest.TestCase):
         self.assert_refused(
             self.detect(self.images, out, other), other, "1 classes"
         )
+
+    def test_a_damaged_validation_image_is_named(self):
+        data = self.folder / "bad_validation"
+        shutil.copytree(self.data, data)
+        bad = data / "training" / "image_2" / "000002.png"
+        bad.write_bytes(bad.read_bytes()[:5000])
+        done = self.train(
+            self.folder / "stopped_later", f"--set=validation_data={data}"
+        )
+        self.assert_refused(done, bad, "not a whole image file")
 
     def test_a_damaged_training_image_is_named(self):
         data = self.folder / "damaged"
@@ -229,7 +264,7 @@ class DetectionScriptsTest(absltest.TestCase):
         lite = tf.lite.Interpreter(str(exports / "float32.tflite"))
         lite = lite.get_signature_runner()(image=image.astype(np.float32))
         for name, value in made.items():
-            np.testing.assert_allclose(lite[name], value, atol=1e-3)
+            np.testing.assert_allclose(lite[name], value, rtol=1e-4, atol=1e-2)
         report = json.loads((exports / "parity.json").read_text())
         self.assertEqual([r["agreement"] for r in report], [1.0, 1.0])
 

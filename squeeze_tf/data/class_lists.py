@@ -92,7 +92,7 @@ def load(name_or_path: str | os.PathLike) -> tuple[ImageClass, ...]:
             for i, entry in enumerate(entries)
         )
         for kind, values in (
-            ("name", [c.name for c in classes]),
+            ("name", [c.name.lower() for c in classes]),
             ("type", [t for c in classes for t in c.types]),
         ):
             twice = sorted({v for v in values if values.count(v) > 1})
@@ -111,7 +111,8 @@ def class_ids(classes: tuple[ImageClass, ...], types: np.ndarray) -> np.ndarray:
 
 def _image_class(entry: object, index: int, count: int) -> ImageClass:
     """One entry, checked."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+    name = entry.get("name") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or not name.strip():
         raise ValueError(f"class {index}: expected a name; got {entry!r}")
     unknown = sorted(set(entry) - _KEYS)
     if unknown:
@@ -135,8 +136,10 @@ def _image_class(entry: object, index: int, count: int) -> ImageClass:
             f"{overlap!r}"
         )
     color = entry.get("color", _hue(index, count))
-    if len(color) != 3 or not all(
-        isinstance(v, int) and 0 <= v <= 255 for v in color
+    if (
+        not isinstance(color, list)
+        or len(color) != 3
+        or not all(isinstance(v, int) and 0 <= v <= 255 for v in color)
     ):
         raise ValueError(
             f"class {entry['name']}: expected color as three whole numbers "

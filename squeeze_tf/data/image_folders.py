@@ -13,6 +13,8 @@ import yaml
 
 from squeeze_tf.data import image_labels
 
+_MALFORMED = (AttributeError, TypeError, ValueError)
+_NO = ("0", "0.0", "Unspecified")  # of VOC's flags
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")  # that TensorFlow decodes
 
 
@@ -83,6 +85,11 @@ def coco(path: pathlib.Path) -> list[ImageSample]:
         for entry in content["annotations"]:
             objects[entry["image_id"]].append(entry)
         folder = _coco_images(path, content["images"])
+        for image in content["images"]:
+            if not (folder / image["file_name"]).exists():
+                raise FileNotFoundError(
+                    f"{path}: {folder / image['file_name']} is not there"
+                )
         return [
             ImageSample(
                 image["file_name"],
@@ -93,11 +100,13 @@ def coco(path: pathlib.Path) -> list[ImageSample]:
         ]
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON: {error}") from error
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: expected the keys of COCO's object annotations; "
             f"missing or of the wrong kind: {error}"
         ) from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def yolo(folder: pathlib.Path) -> list[ImageSample]:
@@ -105,8 +114,9 @@ def yolo(folder: pathlib.Path) -> list[ImageSample]:
 
     A line is class number, centre x, centre y, width and height, as shares of
     the image's size. The classes' names are those of data.yaml (`names`),
-    classes.txt or obj.names in the folder; without one of them the types are
-    the numbers. An image without a text file has no objects.
+    here or one folder up, classes.txt or obj.names in the folder; without one
+    of them the types are the numbers. An image without a text file has no
+    objects.
     """
     names = _yolo_names(folder)
     images = _images(folder / "images", "**/*")
@@ -140,8 +150,8 @@ def read(folders: str, layout: str) -> list[ImageSample]:
       layout: key of LAYOUTS.
 
     Raises:
-      ValueError: unknown layout, a folder without images, an image without
-        labels, or labels that cannot be read; the message names the file.
+      ValueError: unknown layout, a folder without images, or labels that
+        cannot be read; the message names the file.
       OSError: a file is not there.
     """
     if layout not in LAYOUTS:
@@ -149,7 +159,7 @@ def read(folders: str, layout: str) -> list[ImageSample]:
             f"dataset must be one of {sorted(LAYOUTS)}; got {layout!r}"
         )
     samples = []
-    for part in folders.split(","):
+    for part in filter(None, folders.split(",")):
         path = pathlib.Path(part)
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such file or folder")
@@ -209,7 +219,7 @@ def _voc_labels(path: pathlib.Path) -> image_labels.ImageLabels:
             corners.append([x0 - 1, y0 - 1, x1, y1])
             flags.append(
                 [
-                    int(entry.findtext(key) or 0)
+                    (entry.findtext(key) or "0").strip() not in _NO
                     for key in ("difficult", "truncated", "occluded")
                 ]
             )
@@ -226,9 +236,6 @@ def _voc_labels(path: pathlib.Path) -> image_labels.ImageLabels:
         truncated=np.where(flags[:, 1], -1.0, 0.0),
         occluded=flags[:, 2],
     )
-
-
-_MALFORMED = (AttributeError, TypeError, ValueError)
 
 
 def _coco_images(path: pathlib.Path, images: list[dict]) -> pathlib.Path:
@@ -254,6 +261,16 @@ def _coco_images(path: pathlib.Path, images: list[dict]) -> pathlib.Path:
 def _coco_labels(
     entries: list[dict], categories: dict[int, str]
 ) -> image_labels.ImageLabels:
+    for entry in entries:
+        box = entry["bbox"]
+        if (
+            not isinstance(box, list)
+            or [isinstance(value, (int, float)) for value in box] != [True] * 4
+        ):
+            raise ValueError(
+                f"annotation {entry.get('id', '?')}: expected bbox as four "
+                f"numbers; got {box!r}"
+            )
     corners = np.array([e["bbox"] for e in entries], np.float64).reshape(-1, 4)
     corners[:, 2:] += corners[:, :2]
     return image_labels.make(
@@ -263,24 +280,35 @@ def _coco_labels(
     )
 
 
-def _yolo_names(folder: pathlib.Path) -> list[str] | dict[int, str] | None:
-    path = folder / "data.yaml"
-    if path.exists():
-        try:
-            names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
-        except (yaml.YAMLError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: expected the key names") from error
-        return names
+def _yolo_names(folder: pathlib.Path) -> dict[int, str] | None:
+    for path in (folder / "data.yaml", folder.parent / "data.yaml"):
+        if path.exists():
+            return _names_of_yaml(path)
     for path in (folder / "classes.txt", folder / "obj.names"):
         if path.exists():
-            return path.read_text(encoding="utf-8").splitlines()
+            names = path.read_text(encoding="utf-8").splitlines()
+            return dict(enumerate(name.strip() for name in names))
     return None
+
+
+def _names_of_yaml(path: pathlib.Path) -> dict[int, str]:
+    try:
+        names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
+    except (yaml.YAMLError, KeyError, TypeError):
+        names = None
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not names:
+        raise ValueError(
+            f"{path}: expected the key names with a list, or numbers and names"
+        )
+    return names
 
 
 def _yolo_labels(
     path: pathlib.Path,
     image: pathlib.Path,
-    names: list[str] | dict[int, str] | None,
+    names: dict[int, str] | None,
 ) -> image_labels.ImageLabels:
     lines = []
     if path.exists():

@@ -146,7 +146,7 @@ def write_kitti(path: str | os.PathLike, labels: ImageLabels) -> None:
     """Writes labels or detections as KITTI's text, whole or not at all.
 
     What a 2-D box does not say (size, place, rotation) is written as unknown,
-    as in the object development kit's readme.
+    as in the object development kit's readme; a space in a type becomes "_".
 
     Args:
       path: the text file; its folder must exist.
@@ -165,5 +165,5 @@ def write_kitti(path: str | os.PathLike, labels: ImageLabels) -> None:
         ]
         if labels.scores is not None:
             fields.append(f"{labels.scores[i]:.6f}")
-        lines.append(f"{name} {' '.join(fields)}\n")
+        lines.append(f"{name.replace(' ', '_')} {' '.join(fields)}\n")
     whole_file.write(path, "".join(lines))

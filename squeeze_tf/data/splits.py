@@ -61,7 +61,8 @@ def _read(path: str | os.PathLike, known: set[str]) -> set[str]:
     path = pathlib.Path(path)
     if path.suffix != ".txt":
         raise ValueError(f"split must be '', 'hash' or a .txt file; got {path}")
-    names = set(path.read_text(encoding="utf-8").split())
+    lines = path.read_text(encoding="utf-8").splitlines()
+    names = {line.strip() for line in lines if line.strip()}
     if names - known:
         raise ValueError(
             f"{path}: {len(names - known)} names are of no image, for "

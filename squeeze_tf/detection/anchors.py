@@ -1,7 +1,7 @@
 """Anchors: where they stand, and the shapes that fit a data set."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -74,7 +74,6 @@ def cluster(
     seed: int = 0,
     restarts: int = 10,
     max_rounds: int = 300,
-    on_restart: Callable[[int], None] = lambda restart: None,
 ) -> np.ndarray:
     """Anchor shapes by k-means with the distance 1 - IoU.
 
@@ -89,7 +88,6 @@ def cluster(
       seed: of the starts.
       restarts: how many; the best mean IoU wins.
       max_rounds: of one start.
-      on_restart: called after each start with its number, from 1.
 
     Returns:
       [K, 2] float64, by area.
@@ -107,7 +105,7 @@ def cluster(
         )
     random = np.random.default_rng(seed)
     best, best_iou = None, -1.0
-    for restart in range(restarts):
+    for _ in range(restarts):
         shapes = _spread(sizes, count, random)
         for _ in range(max_rounds):
             nearest = shape_iou(sizes, shapes).argmax(1)
@@ -123,7 +121,6 @@ def cluster(
         mean_iou = shape_iou(sizes, shapes).max(1).mean()
         if mean_iou > best_iou:
             best, best_iou = shapes, mean_iou
-        on_restart(restart + 1)
     return best[np.argsort(best.prod(-1))]
 
 

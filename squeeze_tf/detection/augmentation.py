@@ -52,15 +52,14 @@ def augment(
     """
     draws = tf.random.stateless_uniform((3,), seed)
     if settings.drift_x or settings.drift_y:
-        low = boxes[:, :2] - boxes[:, 2:] / 2
-        # Cropping from the left and top goes no farther than the first object.
-        most = tf.minimum(
-            tf.constant([settings.drift_x, settings.drift_y], tf.float32),
-            tf.maximum(tf.floor(tf.reduce_min(low, axis=0)), 0),
-        )
-        least = -tf.constant([settings.drift_x, settings.drift_y], tf.float32)
-        shift = tf.floor(least + draws[:2] * (most - least + 1))
-        shift = tf.cast(tf.clip_by_value(shift, least, most), tf.int32)
+        limit = tf.constant([settings.drift_x, settings.drift_y], tf.float32)
+        # Cropping from the left and top goes no farther than the first object,
+        # and leaves half of the image.
+        low = tf.reduce_min(boxes[:, :2] - boxes[:, 2:] / 2, axis=0)
+        half = tf.cast(tf.shape(image)[1::-1], tf.float32) / 2
+        most = tf.minimum(limit, tf.maximum(tf.floor(tf.minimum(low, half)), 0))
+        shift = tf.floor(-limit + draws[:2] * (most + limit + 1))
+        shift = tf.cast(tf.minimum(shift, most), tf.int32)
         image, boxes = drift(image, boxes, shift[1], shift[0], fill)
     if settings.flip:
         image, boxes = tf.cond(
@@ -126,8 +125,11 @@ def change_colour(
       [H, W, 3] float in 0 to 255.
     """
     low, high = 1 - strength, 1 + strength
-    image = tf.image.stateless_random_saturation(image / 255, low, high, seed)
-    image = tf.image.stateless_random_hue(image, strength / 10, seed + 1)
-    image = tf.image.stateless_random_contrast(image, low, high, seed + 2)
-    brightness = tf.random.stateless_uniform((), seed + 3, low, high)
+    seeds = tf.random.experimental.stateless_split(seed, 5)[1:]  # not augment's
+    image = tf.image.stateless_random_saturation(
+        image / 255, low, high, seeds[0]
+    )
+    image = tf.image.stateless_random_hue(image, strength / 10, seeds[1])
+    image = tf.image.stateless_random_contrast(image, low, high, seeds[2])
+    brightness = tf.random.stateless_uniform((), seeds[3], low, high)
     return tf.clip_by_value(image * brightness, 0, 1) * 255

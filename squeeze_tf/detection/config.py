@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from squeeze_tf.data import image_folders
 from squeeze_tf.detection import anchors as anchors_lib
 from squeeze_tf.detection import loss, models
 
@@ -48,13 +49,13 @@ class DetectionConfig:
     inclusive: bool = False
 
     # Training: see training. initial_weights are a workdir of another run or a
-    # .caffemodel or .pkl of ImageNet weights (squeeze_tf.caffe_weights);
-    # precision is "float32" or "mixed_bfloat16", with which processors that
-    # have such units train up to three times as fast.
+    # .caffemodel or .pkl of ImageNet weights (squeeze_tf.caffe_weights; they
+    # were made for std 1); precision is "float32" or "mixed_bfloat16", which
+    # processors with such units train faster with (RESULTS.md).
     initial_weights: str = ""
     precision: str = "float32"
     batch_size: int = 20
-    epochs: int = 470  # the released checkpoint's 87,000 steps
+    epochs: int = 460  # the released checkpoint's 87,000 steps on half of KITTI
     optimizer: str = "momentum"
     learning_rate: float = 0.01
     schedule: str = "steps"
@@ -121,9 +122,7 @@ CONFIGS = {
     # One's own classes and images, without ImageNet weights.
     "own": _SCRATCH,
     # Images of generate_data: RESULTS.md.
-    "simulated": dataclasses.replace(
-        _SCRATCH, input_height=256, input_width=832
-    ),
+    "simulated": dataclasses.replace(_SCRATCH, epochs=20, box_weight=10.0),
     # Two steps on generated images, for tests.
     "smoke": dataclasses.replace(
         _SCRATCH,
@@ -137,3 +136,69 @@ CONFIGS = {
         num_anchors=3,
     ),
 }
+
+
+def check(config: DetectionConfig) -> None:
+    """Refuses settings that fit no data.
+
+    Raises:
+      ValueError: says which, what was needed and what came.
+    """
+    for field, known in (
+        ("model", models.MODELS),
+        ("loss_form", loss.FORMS),
+        ("dataset", image_folders.LAYOUTS),
+        ("suppression", ("greedy", "released", "none")),
+        ("padding", ("same", "valid")),
+        ("precision", ("float32", "mixed_bfloat16")),
+    ):
+        if getattr(config, field) not in known:
+            raise ValueError(
+                f"{field} must be one of {sorted(known)}; got "
+                f"{getattr(config, field)!r}"
+            )
+    for field, least in (
+        ("batch_size", 1),
+        ("epochs", 1),
+        ("num_anchors", 1),
+        ("max_detections", 1),
+        ("input_height", 32),  # two cells of the grid
+        ("input_width", 32),
+    ):
+        if getattr(config, field) < least:
+            raise ValueError(
+                f"{field} must be {least} or more; got {getattr(config, field)}"
+            )
+    if len(config.anchors) % 2 or not all(
+        0 < value < float("inf") for value in config.anchors
+    ):
+        raise ValueError(
+            "anchors must be widths and heights in turn, above 0; got "
+            f"{config.anchors}"
+        )
+    if config.anchors and len(config.anchors) != 2 * config.num_anchors:
+        raise ValueError(
+            f"num_anchors is {config.num_anchors}, but anchors hold "
+            f"{len(config.anchors) // 2}; --set=anchors= clusters as many as "
+            "num_anchors from the data"
+        )
+    for field, low, high in (
+        ("mean", 0, 255),
+        ("std", 1e-3, float("inf")),
+    ):
+        values = getattr(config, field)
+        if len(values) != 3 or not all(low <= v <= high for v in values):
+            raise ValueError(
+                f"{field} must be three numbers in {low}..{high} (red, green, "
+                f"blue); got {values}"
+            )
+    for field in ("colour", "dropout", "validation_share", "iou_threshold"):
+        if not 0 <= getattr(config, field) <= 1:
+            raise ValueError(
+                f"{field} must lie in 0..1; got {getattr(config, field)}"
+            )
+    for field in ("drift_x", "drift_y"):
+        if getattr(config, field) < 0:
+            raise ValueError(
+                f"{field} must be 0 or more; got {getattr(config, field)}"
+            )

@@ -94,7 +94,8 @@ class Detections(keras.layers.Layer):
     best boxes first:
       boxes: [B, N, 4] float, pixels of the network's input.
       class_ids: [B, N] int32.
-      scores: [B, N] float; 0 marks boxes that were suppressed.
+      scores: [B, N] float; 0 marks boxes that were suppressed or lie outside
+        the image.
     It is built of operators that TFLite has.
 
     Args:
@@ -154,6 +155,8 @@ class Detections(keras.layers.Layer):
             tf.gather(tf.constant(self.anchors), kept),
         )
         boxes = clip(boxes, self.image_size, self.inclusive)
+        is_inside = tf.reduce_all(boxes[..., 2:] > 0, axis=-1)
+        scores = tf.where(is_inside, scores, 0.0)
         if self.suppression != "none":
             stays = boxes_lib.non_maximum_suppression(
                 boxes,

@@ -43,17 +43,12 @@ def detect(
         lambda x: detector(x, training=False), reduce_retracing=True
     )
     batches = inputs.image_batches(paths, image_size, batch_size)
-    try:
+    with inputs.naming_damaged(paths):
         for images, sizes in batches:
             found = {k: v.numpy() for k, v in run(images).items()}
             for i, size in enumerate(sizes.numpy()):
                 one = {name: value[i] for name, value in found.items()}
                 yield to_labels(one, image_size, size, classes, min_score)
-    except tf.errors.InvalidArgumentError as error:
-        bad = inputs.damaged(paths)
-        if not bad:
-            raise
-        raise ValueError(f"{bad[0]}: not a whole image file") from error
 
 
 def detect_frame(
@@ -84,13 +79,10 @@ def to_labels(
       image_size: H, W of the network's input, which the boxes lie in.
       file_size: H, W of the image, which they shall lie in.
       classes: whose names become the types.
-      min_score: lower ones are left out, as are boxes that lie outside the
-        image and so have no area.
+      min_score: lower ones are left out.
     """
     kept = np.flatnonzero(
-        (found["scores"] > 0)
-        & (found["scores"] >= min_score)
-        & (found["boxes"][:, 2:] > 0).all(-1)
+        (found["scores"] > 0) & (found["scores"] >= min_score)
     )
     scale = np.tile(np.divide(file_size, image_size)[::-1], 2)
     corners = boxes_lib.to_corners(tf.constant(found["boxes"][kept])).numpy()

@@ -1,7 +1,8 @@
 """Reads, augments, encodes and batches labelled images; DATASETS."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import PIL.Image
@@ -196,6 +197,46 @@ def resize(
     return image, boxes * tf.tile(scale[::-1], [2])
 
 
+def image_sizes(paths: Sequence[object]) -> np.ndarray:
+    """[N, 2] int64 H, W of image files, from their first bytes.
+
+    Raises:
+      ValueError: a file is no image; the message names it.
+      OSError: a file cannot be read.
+    """
+    sizes = []
+    for path in paths:
+        try:
+            with PIL.Image.open(path) as image:
+                sizes.append(image.size[::-1])
+        except PIL.UnidentifiedImageError as error:
+            raise ValueError(f"{path}: not an image file") from error
+    return np.array(sizes, np.int64).reshape(-1, 2)
+
+
+@contextlib.contextmanager
+def naming_damaged(paths: Sequence[object]) -> Iterator[None]:
+    """Turns TensorFlow's complaint about an image into one that names it.
+
+    Raises:
+      ValueError: one of `paths` cannot be decoded.
+    """
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+        for path in paths:
+            try:
+                read_image(tf.constant(str(path)))
+            except (
+                tf.errors.InvalidArgumentError,
+                tf.errors.NotFoundError,
+            ):
+                raise ValueError(
+                    f"{path}: not a whole image file (PNG, JPEG or BMP)"
+                ) from error
+        raise
+
+
 def _batches(
     order: np.ndarray,
     samples: Sequence[Sample],
@@ -228,32 +269,3 @@ def _batches(
         )
         .prefetch(tf.data.AUTOTUNE)
     )
-
-
-def image_sizes(paths: Sequence[object]) -> np.ndarray:
-    """[N, 2] int64 H, W of image files, from their first bytes.
-
-    Raises:
-      ValueError: a file is no image; the message names it.
-      OSError: a file cannot be read.
-    """
-    sizes = []
-    for path in paths:
-        try:
-            with PIL.Image.open(path) as image:
-                sizes.append(image.size[::-1])
-        except PIL.UnidentifiedImageError as error:
-            raise ValueError(f"{path}: not an image file") from error
-    return np.array(sizes, np.int64).reshape(-1, 2)
-
-
-def damaged(paths: Sequence[object]) -> list[str]:
-    """Those of some image files that cannot be decoded, for a clear error."""
-    found = []
-    for path in paths:
-        try:
-            with PIL.Image.open(path) as image:
-                image.load()
-        except (OSError, SyntaxError, ValueError):
-            found.append(str(path))
-    return found

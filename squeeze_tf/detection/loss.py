@@ -177,9 +177,8 @@ class DetectionLoss(keras.losses.Loss):
         }
 
 
-@keras.utils.register_keras_serializable("squeeze_tf")
 class LossTerm(keras.metrics.Mean):
-    """Mean over the batches of one term of a DetectionLoss."""
+    """Mean of one term of a DetectionLoss, weighted as Keras does the loss."""
 
     def __init__(self, loss: DetectionLoss, term: str) -> None:
         super().__init__(name=term)
@@ -191,5 +190,6 @@ class LossTerm(keras.metrics.Mean):
         y_pred: tf.Tensor,
         sample_weight: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Adds one batch."""
-        return super().update_state(self._loss.terms(y_true, y_pred)[self.name])
+        """Adds one batch, which counts by its size."""
+        term = self._loss.terms(y_true, y_pred)[self.name]
+        return super().update_state(term, tf.shape(y_pred)[0])

@@ -53,7 +53,8 @@ def squeezedet(
 
     The model takes `image` [B, H, W, 3] float, red, green and blue in 0 to
     255, and returns ConvDet's output [B, h, w, K (C + 1 + 4)] float, with
-    h = H / 16 and w = W / 16 rounded up; detection.decode makes boxes of it.
+    h = H / 16 and w = W / 16, rounded up with padding "same"; detection.decode
+    makes boxes of it.
 
     Args:
       input_shape: H, W and 3.

@@ -7,7 +7,6 @@ from squeeze_tf.geometry import boxes as boxes_lib
 
 MIN_SCORE = 0.05  # Ours: boxes below are noise that rounding reorders
 MIN_IOU = 0.95  # Ours
-MAX_SHIFT = 0.1  # Ours, pixels
 
 
 def agreement(
@@ -18,7 +17,7 @@ def agreement(
     """Boxes of two runs that are the same; an export.Agreement.
 
     A box is the same if the other run has one of its class at an IoU of
-    MIN_IOU or more, or, for tiny ones, within MAX_SHIFT in every number.
+    MIN_IOU or more; of several the one of the nearest score is compared.
     Boxes under MIN_SCORE do not count.
 
     Args:
@@ -39,15 +38,14 @@ def agreement(
                 tf.constant(first["boxes"])[:, None],
                 tf.constant(second["boxes"])[None],
             ).numpy()
-            shift = np.abs(first["boxes"][:, None] - second["boxes"]).max(-1)
-            overlap[shift < MAX_SHIFT] = 1
-            overlap[first["class_ids"][:, None] != second["class_ids"]] = 0
-            overlap[:, second["scores"] <= 0] = 0
+            is_same = overlap >= MIN_IOU
+            is_same &= first["class_ids"][:, None] == second["class_ids"]
+            is_same &= second["scores"] > 0
             counted = first["scores"] >= MIN_SCORE
-            best = overlap.argmax(1)
-            is_same = counted & (overlap.max(1) >= MIN_IOU)
-            difference = np.abs(first["scores"] - second["scores"][best])
-            largest = max(largest, *difference[is_same], 0.0)
+            difference = np.abs(first["scores"][:, None] - second["scores"])
+            nearest = np.where(is_same, difference, np.inf).min(1)
+            is_same = counted & np.isfinite(nearest)
+            largest = max(largest, *nearest[is_same], 0.0)
             same += int(is_same.sum())
             count += int(counted.sum())
     return float(largest), same, count

@@ -58,12 +58,17 @@ def draw(
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
-    """[H, W, 3] uint8 red, green, blue of an image file.
+    """[H, W, 3] uint8 red, green, blue of an image file, as it is stored.
+
+    A camera's note that the image is to be turned (EXIF) is not heeded, as it
+    is not by the network's input.
 
     Raises:
       ValueError: the file is not an image.
     """
-    image = cv2.imread(str(path))
+    image = cv2.imread(
+        str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    )
     if image is None:
         raise ValueError(f"{path}: not an image file")
     return image[..., ::-1]

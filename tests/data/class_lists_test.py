@@ -50,7 +50,9 @@ class ClassListsTest(parameterized.TestCase):
         ("classes:\n  - {name: a, types: []}", "a list of types"),
         ("classes:\n  - {name: a, min_overlap: 7}", "min_overlap in 0..1"),
         ("classes:\n  - {name: a, color: [1, 2, 300]}", "three whole numbers"),
-        ("classes:\n  - {name: a}\n  - {name: a}", "each name once"),
+        ("classes:\n  - {name: a, color: 5}", "three whole numbers"),
+        ("classes:\n  - {name: ''}", "class 0: expected a name"),
+        ("classes:\n  - {name: a}\n  - {name: A, types: [b]}", "each name"),
         (
             "classes:\n  - {name: a, types: [x]}\n  - {name: b, types: [X]}",
             "each type once",

@@ -68,6 +68,7 @@ class FoldersTest(parameterized.TestCase):
     @parameterized.parameters("val2017/{}", "annotations/{}", "images/{}")
     def test_coco_finds_its_images(self, place):
         self.image(place.format("x.jpg"))
+        self.image(place.format("y.jpg"))
         content = {
             "images": [
                 {"id": 7, "file_name": "x.jpg"},
@@ -89,6 +90,9 @@ class FoldersTest(parameterized.TestCase):
             json.dumps(content),
         )
         one, two = self.read("coco", "annotations/instances_val2017.json")
+        (self.folder / place.format("y.jpg")).unlink()
+        with self.assertRaisesRegex(OSError, "y.jpg is not there"):
+            self.read("coco", "annotations")
         self.assertEqual(one.path, self.folder / place.format("x.jpg"))
         np.testing.assert_array_equal(
             one.labels.corners, [[1, 2, 4.5, 6], [5, 6, 12, 14]]
@@ -99,6 +103,12 @@ class FoldersTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ("[1", "not JSON"),
+        (
+            '{"images": [{"id": 1, "file_name": "q.jpg"}], "categories": [{'
+            '"id": 1, "name": "a"}], "annotations": [{"id": 9, "image_id": 1,'
+            ' "category_id": 1, "bbox": [1, 2, null, 4]}]}',
+            "annotation 9: expected bbox",
+        ),
         ("{}", "missing or of the wrong kind: 'categories'"),
         (
             '{"images": [{"id": 1, "file_name": "q.jpg"}], "categories": [],'
@@ -108,6 +118,8 @@ class FoldersTest(parameterized.TestCase):
     )
     def test_coco_mistakes(self, text, message):
         write(self.folder / "a.json", text)
+        if "bbox" in text:
+            self.image("q.jpg")
         with self.assertRaisesRegex(
             (ValueError, OSError), f"a.json: .*{message}"
         ):
@@ -123,15 +135,26 @@ class FoldersTest(parameterized.TestCase):
         np.testing.assert_allclose(plain.labels.corners, [[40, 15, 60, 35]])
         self.assertLen(empty.labels, 0)
         for file, text in (
+            ("obj.names", "cat\n fox \n"),
             ("classes.txt", "cat\ndog\n"),
             ("data.yaml", "names: {0: cat, 1: wolf}\n"),
         ):
             write(self.folder / file, text)
-            expected = {"classes.txt": "dog", "data.yaml": "wolf"}[file]
+            expected = {
+                "obj.names": "fox",
+                "classes.txt": "dog",
+                "data.yaml": "wolf",
+            }[file]
             types = self.read("yolo")[0].labels.types
             self.assertEqual(types.tolist(), [expected])
 
-    @parameterized.parameters("3 0.5 0.5 0.2", "0 0.5 0.5 0.2 1.5", "x 0 0 0 0")
+    @parameterized.parameters(
+        "3 0.5 0.5 0.2",
+        "0 0.5 0.5 0.2 1.5",
+        "x 0 0 0 0",
+        "-1 0.5 0.5 0.1 0.1",
+        "7 0.5 0.5 0.1 0.1",
+    )
     def test_yolo_mistakes_name_file_and_line(self, line):
         self.image("images/a.jpg")
         write(self.folder / "classes.txt", "cat\n")

@@ -9,7 +9,7 @@ class ConfigTest(parameterized.TestCase):
     @parameterized.parameters(*config.CONFIGS)
     def test_every_setting_is_in_order(self, name):
         settings = config.CONFIGS[name]
-        detection_run.check(settings)
+        config.check(settings)
         if not settings.anchors:
             shapes = ",".join(["10,20"] * settings.num_anchors)
             settings = config_lib.override(settings, [f"anchors={shapes}"])

@@ -51,12 +51,56 @@ class EvaluationTest(absltest.TestCase):
         self.assertBetween(value, 50, 75)
         low, high = 100 * interval.interval()[0]
         self.assertRegex(table, rf"car +{value:.1f} \[{low:.1f}, {high:.1f}\]")
-        mean = np.mean([c.average_precision(11) for c in self.curves])
-        self.assertRegex(table, rf"mean +{100 * mean:.1f} \[")
-        self.assertLen(table.splitlines(), 5)
+        # Only cars are there, at all three levels alike.
+        self.assertRegex(table, rf"mean +{value:.1f} \[{low:.1f}, {high:.1f}\]")
+        self.assertRegex(table, r"cyclist +- +- +-\n")
+        self.assertIn("fewer than 41 objects", table)
+
+    def test_the_mean_is_over_what_has_objects_and_so_is_its_interval(self):
+        person = [image_labels.make(["Pedestrian"], [[100, 10, 150, 90]])]
+        truth, found = (
+            self.truth + 30 * person,
+            self.found + 30 * [image_labels.make([], [], scores=[])],
+        )
+        curves = average_precision.evaluate(truth, found, self.rules)
+        cars = curves[0].average_precision(11)
+        self.assertAlmostEqual(evaluation.mean_precision(curves, 11), cars / 2)
+        interval = bootstrap.bootstrap(
+            truth, found, self.rules, num_resamples=50
+        )
+        low, high = evaluation.mean_interval(curves, interval)
+        car_low, car_high = interval.interval()[0]
+        self.assertLess(high, 0.75 * car_high)
+        self.assertBetween(cars / 2, low, high)
+        empty = average_precision.evaluate(
+            [image_labels.make(["dog"], [[1, 2, 30, 40]])],
+            [image_labels.make([], [], scores=[])],
+            self.rules,
+        )
+        with self.assertRaisesRegex(ValueError, "classes car, pedestrian"):
+            evaluation.mean_precision(empty, 11)
+
+    def test_other_data_sets_have_one_level(self):
+        levels = evaluation.difficulties("coco")
+        tiny = image_labels.make(["Car"], [[1, 2, 9, 9]], occluded=2)
+        (curve, *_) = average_precision.evaluate(
+            [tiny] * 3,
+            [tiny] * 0 + [image_labels.make([], [], scores=[])] * 3,
+            self.rules,
+            levels,
+        )
+        self.assertEqual((curve.difficulty, curve.num_objects), ("all", 3))
+        self.assertLen(evaluation.difficulties("kitti"), 3)
+
+    def test_numbers_json_has_not_become_none(self):
+        self.assertEqual(
+            evaluation.numbers({"a": np.nan, "b": 0.5}), {"a": None, "b": 0.5}
+        )
 
     def test_the_summary_can_be_written(self):
-        again = json.loads(json.dumps(evaluation.summary(self.curves)))
+        again = json.loads(
+            json.dumps(evaluation.summary(self.curves), allow_nan=False)
+        )
         self.assertLen(again["curves"], 9)
         self.assertEqual(again["curves"][0]["num_objects"], 50)
         self.assertAlmostEqual(

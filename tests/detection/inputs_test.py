@@ -152,7 +152,9 @@ class InputsTest(absltest.TestCase):
         path = self.samples[1].path
         path.write_bytes(path.read_bytes()[:2000])
         paths = [sample.path for sample in self.samples]
-        self.assertEqual(inputs.damaged(paths), [str(path)])
+        with self.assertRaisesRegex(ValueError, f"{path}: not a whole image"):
+            with inputs.naming_damaged(paths):
+                list(self.evaluation())
         path.write_text("no image")
         with self.assertRaisesRegex(ValueError, f"{path}: not an image"):
             inputs.image_sizes(paths)

@@ -33,13 +33,10 @@ class ParityTest(absltest.TestCase):
         gone = run((0, 1, 0.9), (50, 0, 0.0))
         self.assertEqual(parity.agreement(BATCH, one, gone)[1:], (2, 3))
 
-    def test_boxes_without_area_are_compared_by_place(self):
-        one, two = run((0, 0, 0.9)), run((0.05, 0, 0.9))
-        for boxes in (one["boxes"], two["boxes"]):
-            boxes[..., 2] = 0
-        self.assertEqual(parity.agreement(BATCH, one, two)[1:], (2, 2))
-        two["boxes"][..., 0] = 3
-        self.assertEqual(parity.agreement(BATCH, one, two)[1:], (0, 2))
+    def test_a_run_agrees_with_itself(self):
+        # Two boxes at one place with far scores: each is its own partner.
+        one = run((0, 1, 0.9), (0.1, 1, 0.3), (50, 0, 0.5))
+        self.assertEqual(parity.agreement(BATCH, one, one), (0.0, 6, 6))
 
     def test_low_scores_do_not_count(self):
         one, two = run((0, 0, 0.01)), run((70, 0, 0.02))
