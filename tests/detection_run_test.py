@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments import detection_run
+from experiments import detection_run, segmentation_run
 from squeeze_tf import config as config_lib
 from squeeze_tf import training
 from squeeze_tf.data import synthetic
@@ -51,11 +51,25 @@ class DetectionRunTest(parameterized.TestCase):
             model.get_weights(), training.load_model(first).get_weights()
         ):
             np.testing.assert_array_equal(ours, theirs)
+        # Of other classes or anchors only the last layer starts afresh.
         other = detection_run.build(
-            dataclasses.replace(self.config, anchors=(20.0, 8.0))
+            dataclasses.replace(
+                self.config, class_list="kitti_car", anchors=(20.0, 8.0)
+            )
         )
-        with self.assertRaisesRegex(ValueError, f"initial_weights {first}"):
-            detection_run.start(other, str(first))
+        fresh = other.get_layer("conv12").get_weights()
+        detection_run.start(other, str(first))
+        for ours, before in zip(other.get_layer("conv12").get_weights(), fresh):
+            np.testing.assert_array_equal(ours, before)
+        np.testing.assert_array_equal(
+            other.get_layer("fire5_expand3x3").get_weights()[0],
+            model.get_layer("fire5_expand3x3").get_weights()[0],
+        )
+        wide = detection_run.build(
+            dataclasses.replace(self.config, model="squeezedet_plus")
+        )
+        with self.assertRaisesRegex(ValueError, "layer conv1 is not that of"):
+            detection_run.start(wide, str(first))
         again = self.train(
             "again",
             initial_weights=str(first),
@@ -144,6 +158,13 @@ class DetectionRunTest(parameterized.TestCase):
         ("batch_size=0", "batch_size must be 1 or more"),
         ("anchors=3,4,5", "widths and heights in turn"),
         ("anchors=3,-4", "widths and heights in turn"),
+        ("anchors=nan,4", "widths and heights in turn"),
+        ("num_anchors=16", "but anchors hold 3"),
+        ("mean=1,2", "mean must be three numbers"),
+        ("std=0,1,1", "std must be three numbers"),
+        ("colour=2", "colour must lie in 0..1"),
+        ("input_height=0", "input_height must be 32 or more"),
+        ("drift_x=-1", "drift_x must be 0 or more"),
     )
     def test_settings_that_make_no_sense_are_refused(self, setting, message):
         settings = config_lib.override(self.config, [setting])
@@ -154,8 +175,24 @@ class DetectionRunTest(parameterized.TestCase):
     def test_data_without_an_object_of_a_class_is_refused(self):
         mine = self.folder / "mine.yaml"
         mine.write_text("classes:\n  - {name: boat}\n")
-        with self.assertRaisesRegex(ValueError, "no image holds an object"):
-            self.train("run", class_list=str(mine), anchors=())
+        for anchors in ((), self.config.anchors):
+            with self.assertRaisesRegex(
+                ValueError, "no image holds .* types are Car, Cyclist, Pedes"
+            ):
+                self.train("run", class_list=str(mine), anchors=anchors)
+
+    def test_runs_of_the_other_kind_are_refused(self):
+        workdir = self.train("run")
+        with self.assertRaisesRegex(ValueError, "a run of train_detection"):
+            segmentation_run.read_run(workdir)
+        (workdir / "class_list.yaml").rename(workdir / "label_map.yaml")
+        with self.assertRaisesRegex(ValueError, "a run of train_segmentation"):
+            detection_run.read_run(workdir)
+
+    def test_evaluating_on_training_images_is_said(self):
+        with self.assertLogs(level="WARNING") as logged:
+            detection_run.samples(self.config, "validation")
+        self.assertIn("also trained the network", logged.output[0])
 
 
 if __name__ == "__main__":

@@ -58,6 +58,40 @@ class AugmentationTest(parameterized.TestCase):
         self.assertGreater(len(sizes), 20)
         self.assertBetween(flips, 15, 45)
 
+    def test_objects_at_the_edge_keep_the_image_from_being_cropped(self):
+        settings = augmentation.Augmentation(drift_x=30, drift_y=30)
+        image, _ = picture()
+        boxes = tf.constant([[2.0, 3.0, 10.0, 10.0]])  # beyond both edges
+        for seed in range(20):
+            changed, _ = augmentation.augment(
+                image, boxes, tf.constant([seed, 1]), settings, FILL
+            )
+            self.assertGreaterEqual(changed.shape[0], 40)
+            self.assertGreaterEqual(changed.shape[1], 60)
+
+    def test_small_images_without_objects_are_never_cropped_to_nothing(self):
+        settings = augmentation.Augmentation(drift_x=150, drift_y=100)
+        image, _ = picture()
+        for seed in range(40):
+            changed, _ = augmentation.augment(
+                image, tf.zeros((0, 4)), tf.constant([seed, 1]), settings, FILL
+            )
+            self.assertGreaterEqual(changed.shape[0], 20)
+            self.assertGreaterEqual(changed.shape[1], 30)
+
+    def test_hue_and_brightness_change(self):
+        grey = tf.fill((4, 4, 3), 100.0)
+        red = tf.constant(np.full((4, 4, 3), (150.0, 50.0, 50.0)), tf.float32)
+        levels, spreads = set(), set()
+        for seed in range(10):
+            key = tf.constant([seed, 0])
+            changed = augmentation.change_colour(grey, key, 0.5).numpy()
+            levels.add(round(float(changed.mean())))
+            pixel = augmentation.change_colour(red, key, 0.5).numpy()[0, 0]
+            spreads.add(round(float(pixel[1] - pixel[2])))
+        self.assertGreater(len(levels), 5)  # brightness alone changes grey
+        self.assertGreater(len(spreads), 5)  # hue alone parts green and blue
+
     def test_images_without_objects_drift_as_far_as_allowed(self):
         settings = augmentation.Augmentation(drift_x=30)
         image, _ = picture()

@@ -125,6 +125,40 @@ class InputsTest(absltest.TestCase):
         np.testing.assert_allclose(*map(np.sort, plain), rtol=1e-6)
         self.assertFalse(np.array_equal(*plain))
 
+    def test_images_of_an_epoch_are_changed_differently(self):
+        one = self.samples[:1] * 5
+        learned = inputs.objects(one, CLASSES)
+        for change in (
+            augmentation.Augmentation(drift_x=15, drift_y=10),
+            augmentation.Augmentation(colour=0.5),
+        ):
+            batches = inputs.training_batches(
+                one,
+                learned,
+                image_size=SIZE,
+                anchors=GRID,
+                batch_size=5,
+                augmentation=change,
+                fill=(0, 0, 0),
+                seed=0,
+                epoch=0,
+            )
+            images = next(iter(batches))[0].numpy()
+            for i in range(5):
+                for j in range(i):
+                    self.assertGreater(np.abs(images[i] - images[j]).max(), 5)
+
+    def test_inclusive_boxes_mirror_as_in_the_release(self):
+        change = augmentation.Augmentation(flip=True)
+        centres = []
+        for inclusive in (False, True):
+            batches = self.batches(change, batch_size=5, inclusive=inclusive)
+            _, y = next(iter(batches))
+            centres.append(y.numpy()[..., 2][y.numpy()[..., 0] >= 0])
+        moved = centres[0] - centres[1]  # by a pixel of 150, where mirrored
+        self.assertContainsSubset(set(moved.round(3)), {0.0, 0.5})
+        self.assertGreater(moved.max(), 0.4)
+
     def test_images_alone_come_with_their_size(self):
         paths = [sample.path for sample in self.samples]
         (images, sizes), *_ = inputs.image_batches(paths, SIZE, 5)

@@ -1,4 +1,9 @@
-"""Our detectors against the authors' TensorFlow 1 graphs, on real images."""
+"""Our detectors against the authors' TensorFlow 1 graphs, on real images.
+
+Within 1e-4: probabilities and losses of their own value, ConvDet's output and
+layers of the largest of the tensor, boxes of the image's width (as a fraction
+of 1242 px, so .12 px; they hold to .01).
+"""
 
 import importlib.util
 import json
@@ -121,7 +126,7 @@ class ForwardTest(parameterized.TestCase):
         )
         scores = tf.nn.softmax(logits) * tf.sigmoid(confidence)[..., None]
         np.testing.assert_allclose(
-            tf.reduce_max(scores, -1), expected["demo/det_probs"], atol=2e-5
+            tf.reduce_max(scores, -1), expected["demo/det_probs"], rtol=1e-4
         )
         # SqueezeDet+ has one anchor whose best classes are equal in float32.
         differing = tf.argmax(scores, -1) != expected["demo/det_class"]

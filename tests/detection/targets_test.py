@@ -53,9 +53,11 @@ class AssignTest(parameterized.TestCase):
         self.assertEqual(assigned(box, grid)[0], tied[distance.argmin()])
 
     def test_without_overlap_the_nearest_in_place_and_size_is_taken(self):
-        far = np.array([[500.0, 40.0, 8.0, 8.0]], np.float32)
-        distance = np.square(GRID - far).sum(1)
-        self.assertEqual(assigned(far)[0], distance.argmin())
+        for shape in SHAPES:  # of the last centre's three anchors
+            far = np.array([[500.0, 40.0, *shape]], np.float32)
+            distance = np.square(GRID - far).sum(1)
+            self.assertEqual(assigned(far)[0], distance.argmin())
+            np.testing.assert_array_equal(GRID[distance.argmin(), 2:], shape)
 
     def test_objects_beyond_the_anchors_are_left_out(self):
         grid = GRID[:5]
