@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +30,7 @@ def run(
     output: str,
     formats: list[str],
     agreement: export.Agreement,
+    bounds: Mapping[str, float] = export.MIN_AGREEMENT,
 ) -> list[export.Parity]:
     """Exports, compares, prints the report; raises below the bounds.
 
@@ -38,6 +40,7 @@ def run(
       output: folder to write to.
       formats: of FORMATS.
       agreement: how outputs compare.
+      bounds: least agreement of each format.
     """
     folder = pathlib.Path(output)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +63,7 @@ def run(
                     f"{kind:14}{parity.largest_difference:20.2e}"
                     f"{parity.agreement:15.4%}{parity.size / 1e6:8.2f}"
                 )
-                export.check(parity)
+                export.check(parity, bounds[kind])
                 os.replace(written, path)
             except ValueError as error:
                 refused.append(f"{kind}: {error}")

@@ -152,7 +152,7 @@ class Detections(keras.layers.Layer):
         )
         boxes = decode(
             tf.gather(deltas, kept, batch_dims=1),
-            tf.gather(tf.constant(self.anchors), kept),
+            self._anchors_at(kept, rows, columns),
         )
         boxes = clip(boxes, self.image_size, self.inclusive)
         is_inside = tf.reduce_all(boxes[..., 2:] > 0, axis=-1)
@@ -166,6 +166,19 @@ class Detections(keras.layers.Layer):
             )
             scores = tf.where(stays, scores, 0.0)
         return {"boxes": boxes, "class_ids": class_ids, "scores": scores}
+
+    def _anchors_at(self, ids: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
+        """[..., 4] anchors of ids, from their rows, columns and shapes.
+
+        TFLite's 8-bit weights would round one table of all to a few pixels;
+        these three are too small for it.
+        """
+        table = self.anchors.reshape(rows, columns, -1, 4)
+        num_shapes = table.shape[2]
+        y = tf.gather(table[:, 0, 0, 1], ids // (columns * num_shapes))
+        x = tf.gather(table[0, :, 0, 0], ids // num_shapes % columns)
+        shapes = tf.gather(table[0, 0, :, 2:], ids % num_shapes)
+        return tf.concat([tf.stack([x, y], axis=-1), shapes], axis=-1)
 
     def get_config(self) -> dict[str, object]:
         """What __init__ takes."""
