@@ -25,4 +25,11 @@ def run(
     with inputs.naming_damaged([sample.path for sample in samples]):
         images = [image for image, _ in batches.as_numpy_iterator()]
     detector = detection_run.detector(config, model)
-    return model_export.run(detector, images, output, formats, parity.agreement)
+    return model_export.run(
+        detector,
+        images,
+        output,
+        formats,
+        parity.agreement,
+        parity.MIN_AGREEMENT,
+    )
