@@ -96,14 +96,14 @@ class ModelsTest(parameterized.TestCase):
             boxes, tf.constant([1]), tf.constant(grid, tf.float32)
         )
         model.compile(
-            keras.optimizers.Adam(3e-4),
+            keras.optimizers.SGD(1e-2, clipnorm=1.0),
             loss.DetectionLoss(
                 anchors=grid, num_classes=2, image_size=SMALL[:2]
             ),
         )
         y = tf.stack([made, made])
         losses = [float(model.train_on_batch(image, y)) for _ in range(6)]
-        self.assertLess(min(losses[3:]), 0.9 * losses[0])
+        self.assertLess(losses[-1], 0.9 * losses[0])
         again = keras.models.model_from_json(model.to_json())
         again.set_weights(model.get_weights())
         np.testing.assert_array_equal(again(image), model(image))
