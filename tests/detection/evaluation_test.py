@@ -85,7 +85,7 @@ class EvaluationTest(absltest.TestCase):
         tiny = image_labels.make(["Car"], [[1, 2, 9, 9]], occluded=2)
         (curve, *_) = average_precision.evaluate(
             [tiny] * 3,
-            [tiny] * 0 + [image_labels.make([], [], scores=[])] * 3,
+            [image_labels.make([], [], scores=[])] * 3,
             self.rules,
             levels,
         )
