@@ -124,6 +124,8 @@ def label(module: str) -> str | None:
         return f"//squeeze_tf:{name}"
     if name in _PLAIN_MODULES:
         return "//squeeze_tf"
+    if module.startswith("tools.synetgy"):
+        return "//tools/synetgy"
     if name in ("experiments", "tools"):
         return f"//{name}"
     if name == "tests":

@@ -31,6 +31,18 @@ __attribute__((target("avx2,fma"))) void RunAvx2(const Work& work) {
   work(std::integral_constant<int, 32>());
 }
 
+template <typename Work>
+__attribute__((noinline,
+               target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void
+OwnAvx512(const Work& work) {
+  work();
+}
+
+template <typename Work>
+__attribute__((noinline, target("avx2,fma"))) void OwnAvx2(const Work& work) {
+  work();
+}
+
 inline int VectorBytes() {
   static const int bytes = [] {
     const char* asked = std::getenv("SQUEEZE_TF_MAX_VECTOR_BYTES");
@@ -49,6 +61,17 @@ inline int VectorBytes() {
   return bytes;
 }
 #endif
+
+// Calls work() in a function of its own, so that it has all registers to
+// itself; within work of Dispatch(), whose `bytes` are kBytes.
+template <int kBytes, typename Work>
+SQUEEZE_TF_INLINE void InOwnFunction(const Work& work) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if constexpr (kBytes == 64) return OwnAvx512(work);
+  if constexpr (kBytes == 32) return OwnAvx2(work);
+#endif
+  work();
+}
 
 template <typename Work>
 void Dispatch(const Work& work) {
@@ -123,36 +146,48 @@ SQUEEZE_TF_INLINE void Exp2(const typename Lanes<double, kBytes>::Vector& x,
   }
 }
 
-// to[c, r] = from[r, c], by blocks of 4 x 4 that every instruction set turns.
+// to[c, r] = from[r, c] for 4 rows and columns, which every instruction set
+// turns; rows are `from_step` and `to_step` apart.
 template <typename T>
-SQUEEZE_TF_INLINE void Transpose(const T* from, int rows, int columns, T* to) {
-  int c = 0;
+SQUEEZE_TF_INLINE void TransposeQuad(const T* from, int64_t from_step, T* to,
+                                     int64_t to_step) {
 #if __has_builtin(__builtin_shufflevector)
   typedef T Quad __attribute__((vector_size(4 * sizeof(T))));
-  for (; c + 4 <= columns; c += 4) {
-    for (int r = 0; r + 4 <= rows; r += 4) {
-      Quad in[4], out[4];
-      for (int i = 0; i < 4; ++i) {
-        std::memcpy(&in[i], from + (r + i) * columns + c, sizeof(Quad));
-      }
-      const Quad a = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5);
-      const Quad b = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5);
-      const Quad d = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7);
-      const Quad e = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
-      out[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-      out[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-      out[2] = __builtin_shufflevector(d, e, 0, 1, 4, 5);
-      out[3] = __builtin_shufflevector(d, e, 2, 3, 6, 7);
-      for (int i = 0; i < 4; ++i) {
-        std::memcpy(to + (c + i) * rows + r, &out[i], sizeof(Quad));
-      }
+  Quad in[4], out[4];
+  for (int i = 0; i < 4; ++i) {
+    std::memcpy(&in[i], from + i * from_step, sizeof(Quad));
+  }
+  const Quad a = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5);
+  const Quad b = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5);
+  const Quad d = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7);
+  const Quad e = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
+  out[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+  out[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  out[2] = __builtin_shufflevector(d, e, 0, 1, 4, 5);
+  out[3] = __builtin_shufflevector(d, e, 2, 3, 6, 7);
+  for (int i = 0; i < 4; ++i) {
+    std::memcpy(to + i * to_step, &out[i], sizeof(Quad));
+  }
+#else
+  for (int r = 0; r < 4; ++r) {
+    for (int c = 0; c < 4; ++c) to[c * to_step + r] = from[r * from_step + c];
+  }
+#endif
+}
+
+// to[c, r] = from[r, c].
+template <typename T>
+SQUEEZE_TF_INLINE void Transpose(const T* from, int rows, int columns, T* to) {
+  const int whole_columns = columns / 4 * 4, whole_rows = rows / 4 * 4;
+  for (int c = 0; c < whole_columns; c += 4) {
+    for (int r = 0; r < whole_rows; r += 4) {
+      TransposeQuad(from + r * columns + c, columns, to + c * rows + r, rows);
     }
-    for (int r = rows / 4 * 4; r < rows; ++r) {
+    for (int r = whole_rows; r < rows; ++r) {
       for (int i = c; i < c + 4; ++i) to[i * rows + r] = from[r * columns + i];
     }
   }
-#endif
-  for (; c < columns; ++c) {
+  for (int c = whole_columns; c < columns; ++c) {
     for (int r = 0; r < rows; ++r) to[c * rows + r] = from[r * columns + c];
   }
 }
