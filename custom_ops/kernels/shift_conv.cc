@@ -18,37 +18,47 @@ SQUEEZE_TF_INLINE void Forward(const ShiftConvSizes& s,
                                bool relu, float* output) {
   const PaddedBlock block(s, 0, s.channels, kMostPixels<kBytes>);
   const int64_t most_rows = block.OutputRows();
+  const int64_t num_filters = part.last_channel - part.first_channel;
+  constexpr int64_t kColumns = kPanel<kBytes>;
+  const int64_t panels = (num_filters + kColumns - 1) / kColumns;
+  const int64_t panel_size = s.channels * kColumns;
   float* const map = Scratch(0, block.Size(most_rows));
-  float* const panel = Scratch(1, (s.channels + 1) * kPanel<kBytes>);
-  float* const panel_bias = panel + s.channels * kPanel<kBytes>;
+  float* const right = Scratch(1, panels * (panel_size + kColumns));
+  float* const padded_bias = right + panels * panel_size;
   TileOperands t;
   t.pixel_step = s.strides * block.step();
   t.run_step = s.strides * block.pitch();
   t.deltas = block.deltas();
   t.depth = s.channels;
-  t.right = panel;
   t.result_step = s.filters;
   t.result_run_step = s.out_width * s.filters;
-  t.bias = bias == nullptr ? nullptr : panel_bias;
   t.relu = relu;
+  if (bias != nullptr) {
+    std::fill_n(padded_bias, panels * kColumns, 0.0f);
+    std::copy_n(bias + part.first_channel, num_filters, padded_bias);
+  }
   const int64_t num_rows = part.last_row - part.first_row;
   const int64_t blocks = (num_rows + most_rows - 1) / most_rows;
-  for (int64_t i = 0; i < blocks; ++i) {
-    const int64_t first = part.first_row + i * num_rows / blocks;
-    const int64_t rows = part.first_row + (i + 1) * num_rows / blocks - first;
-    block.Fill(x, part.image, first, rows, map);
-    for (int64_t n = part.first_channel; n < part.last_channel;
-         n += kPanel<kBytes>) {
-      PackPanel<kBytes>(kernel, s.channels, s.filters, n, panel);
-      t.columns = static_cast<int>(
-          std::min<int64_t>(kPanel<kBytes>, part.last_channel - n));
-      if (bias != nullptr) {
-        std::fill_n(panel_bias, kPanel<kBytes>, 0.0f);
-        std::copy_n(bias + n, t.columns, panel_bias);
+  const int64_t num_blocks = blocks * (part.last_image - part.first_image);
+  for (int64_t i = 0; i < num_blocks; ++i) {
+    const int64_t image = part.first_image + i / blocks;
+    const int64_t first = part.first_row + i % blocks * num_rows / blocks;
+    const int64_t rows =
+        part.first_row + (i % blocks + 1) * num_rows / blocks - first;
+    block.Fill(x, image, first, rows, map);
+    for (int64_t j = 0; j < panels; ++j) {
+      const int64_t n = part.first_channel + j * kColumns;
+      t.right = right + j * panel_size;
+      t.bias = bias == nullptr ? nullptr : padded_bias + j * kColumns;
+      t.columns =
+          static_cast<int>(std::min<int64_t>(kColumns, part.last_channel - n));
+      if (i == 0) {  // while it is near
+        PackPanel<kBytes>(kernel, s.channels, s.filters, n,
+                          right + j * panel_size);
       }
       t.left = map;
       t.result =
-          output + (part.image * s.out_height + first) * t.result_run_step + n;
+          output + (image * s.out_height + first) * t.result_run_step + n;
       MultiplyPanel<kBytes>(rows, s.out_width, t);
     }
   }

@@ -23,10 +23,11 @@ struct ShiftConvSizes {
   int64_t up, down, left, right;  // the farthest offsets, none negative
 };
 
-// A part of the work: rows of the map that the functor writes, and a range of
-// its channels. Parts need nothing of each other.
+// A part of the work: of some images some rows of the map that the functor
+// writes, and of these a range of channels. Parts need nothing of each other.
 struct ShiftConvPart {
-  int64_t image, first_row, last_row, first_channel, last_channel;
+  int64_t first_image, last_image, first_row, last_row;
+  int64_t first_channel, last_channel;
 };
 
 // output[b, y, x, n] = sum_c x[b, y s + dy_c, x s + dx_c, c] kernel[c, n]

@@ -133,7 +133,7 @@ SQUEEZE_TF_INLINE void InputGrad(const ShiftConvSizes& s,
   const int64_t row_size = columns * step + Lanes<float, kBytes>::kCount;
   const int64_t halo = (s.up + s.down) / s.strides + 1;
   const int64_t batch_rows =  // of the output, multiplied at a time
-      std::clamp<int64_t>(32 * 1024 / row_size, 1, 8);
+      std::clamp<int64_t>(48 * 1024 / row_size, 1, 8);
   const int64_t ring = halo + batch_rows;
   const int64_t panels = (channels + kPanel<kBytes> - 1) / kPanel<kBytes>;
   const int64_t panel_size = s.filters * kPanel<kBytes>;
@@ -161,40 +161,43 @@ SQUEEZE_TF_INLINE void InputGrad(const ShiftConvSizes& s,
   t.relu = false;
   const ReverseShift<kBytes> shift(s, part.first_channel, channels, step);
   std::vector<const float*> rows(s.up + s.down + 1);
-  int64_t ready = std::max<int64_t>(  // the first row that is not multiplied
-      0, (part.first_row - s.down + s.strides - 1) / s.strides);
-  for (int64_t y = part.first_row; y < part.last_row; ++y) {
-    while (ready < s.out_height && ready * s.strides <= y + s.up) {
-      const int64_t slot = ready % ring;
-      const int64_t last = (part.last_row - 1 + s.up) / s.strides + 1;
-      const int64_t count = std::min(
-          {batch_rows, ring - slot, s.out_height - ready, last - ready});
-      const int64_t first =
-          (part.image * s.out_height + ready) * s.out_width * s.filters;
-      CopyActive(gradient + first, output == nullptr ? nullptr : output + first,
-                 count * s.out_width, s.filters, s.filters, left_step, left);
-      std::fill_n(left + count * t.run_step, kMostPixels<kBytes> * left_step,
-                  0.0f);
-      for (int64_t i = 0; i < panels; ++i) {
-        t.left = left;
-        t.right = right + i * panel_size;
-        t.columns = static_cast<int>(
-            std::min<int64_t>(kPanel<kBytes>, channels - i * kPanel<kBytes>));
-        t.result =
-            products + slot * row_size + s.right * step + i * kPanel<kBytes>;
-        MultiplyPanel<kBytes>(count, s.out_width, t);
+  for (int64_t image = part.first_image; image < part.last_image; ++image) {
+    int64_t ready = std::max<int64_t>(  // the first row that is not multiplied
+        0, (part.first_row - s.down + s.strides - 1) / s.strides);
+    for (int64_t y = part.first_row; y < part.last_row; ++y) {
+      while (ready < s.out_height && ready * s.strides <= y + s.up) {
+        const int64_t slot = ready % ring;
+        const int64_t last = (part.last_row - 1 + s.up) / s.strides + 1;
+        const int64_t count = std::min(
+            {batch_rows, ring - slot, s.out_height - ready, last - ready});
+        const int64_t first =
+            (image * s.out_height + ready) * s.out_width * s.filters;
+        CopyActive(gradient + first,
+                   output == nullptr ? nullptr : output + first,
+                   count * s.out_width, s.filters, s.filters, left_step, left);
+        std::fill_n(left + count * t.run_step, kMostPixels<kBytes> * left_step,
+                    0.0f);
+        for (int64_t i = 0; i < panels; ++i) {
+          t.left = left;
+          t.right = right + i * panel_size;
+          t.columns = static_cast<int>(
+              std::min<int64_t>(kPanel<kBytes>, channels - i * kPanel<kBytes>));
+          t.result =
+              products + slot * row_size + s.right * step + i * kPanel<kBytes>;
+          MultiplyPanel<kBytes>(count, s.out_width, t);
+        }
+        ready += count;
       }
-      ready += count;
+      for (int64_t dy = -s.down; dy <= s.up; ++dy) {
+        const int64_t row = y + dy;  // what a channel moved by -dy comes from
+        const bool exists =
+            row >= 0 && row % s.strides == 0 && row / s.strides < s.out_height;
+        rows[s.up - dy] =
+            exists ? products + row / s.strides % ring * row_size : zeros;
+      }
+      shift.Row(rows,
+                input_gradient + (image * s.height + y) * s.width * s.channels);
     }
-    for (int64_t dy = -s.down; dy <= s.up; ++dy) {
-      const int64_t row = y + dy;  // what a channel moved by -dy comes from
-      const bool exists =
-          row >= 0 && row % s.strides == 0 && row / s.strides < s.out_height;
-      rows[s.up - dy] =
-          exists ? products + row / s.strides % ring * row_size : zeros;
-    }
-    shift.Row(rows, input_gradient +
-                        (part.image * s.height + y) * s.width * s.channels);
   }
 }
 

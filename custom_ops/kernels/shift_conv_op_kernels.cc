@@ -123,20 +123,22 @@ class ShiftConvKernelBase : public tensorflow::OpKernel {
                        int64_t rows, int64_t channels, bool cut_rows_first,
                        const std::function<void(const ShiftConvPart&)>& work) {
     const int64_t pieces = Pieces(c, s);
-    const int64_t per_image = DivideUp(pieces, s.batch);
+    const int64_t image_cuts = std::min(pieces, s.batch);
+    const int64_t per_image = DivideUp(pieces, image_cuts);
     const int64_t units = DivideUp(channels, kChannelUnit);
-    int64_t row_cuts = 1, channel_cuts = 1;
-    if (per_image > 1 && cut_rows_first) {
+    int64_t row_cuts, channel_cuts;
+    if (cut_rows_first) {
       row_cuts = std::min(per_image, DivideUp(rows, 4));
       channel_cuts = std::min(DivideUp(per_image, row_cuts), units);
-    } else if (per_image > 1) {
+    } else {
       channel_cuts = std::min(per_image, units);
       row_cuts = std::min(DivideUp(per_image, channel_cuts), rows);
     }
-    Share(c, pieces, s.batch * row_cuts, channel_cuts,
+    Share(c, pieces, image_cuts * row_cuts, channel_cuts,
           [&](int64_t row, int64_t column) {
-            const int64_t cut = row % row_cuts;
-            work({row / row_cuts, cut * rows / row_cuts,
+            const int64_t image = row / row_cuts, cut = row % row_cuts;
+            work({image * s.batch / image_cuts,
+                  (image + 1) * s.batch / image_cuts, cut * rows / row_cuts,
                   (cut + 1) * rows / row_cuts,
                   Bound(column, channel_cuts, units, channels),
                   Bound(column + 1, channel_cuts, units, channels)});
@@ -243,7 +245,9 @@ class ShiftConvKernelGradKernel : public ShiftConvKernelBase {
     Share(
         c, pieces, channel_cuts, filter_cuts, [&](int64_t row, int64_t column) {
           const ShiftConvPart part = {
-              0, row * sizes.channels / channel_cuts,
+              0,
+              sizes.batch,
+              row * sizes.channels / channel_cuts,
               (row + 1) * sizes.channels / channel_cuts,
               Bound(column, filter_cuts, units, sizes.filters),
               Bound(column + 1, filter_cuts, units, sizes.filters)};

@@ -1,4 +1,4 @@
-"""Shift layers, Ch. 6 §2: alone, and fused with the 1x1 convolution after it."""
+"""Shift layers, Ch. 6 §2: alone, or fused with the 1x1 convolution after."""
 
 import tensorflow as tf
 
