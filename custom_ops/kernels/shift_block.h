@@ -82,20 +82,21 @@ class PaddedBlock {
   }
 
   // Copies what rows [first, first + rows) of the output read.
-  void Fill(const float* x, int64_t image, int64_t first, int64_t rows,
-            float* block) const {
+  template <typename T>
+  void Fill(const T* x, int64_t image, int64_t first, int64_t rows,
+            T* block) const {
     const int64_t shown = std::min(s_.width, columns_ - s_.left);
     const int64_t start = first * s_.strides - s_.up;
     for (int64_t i = 0; i < InputRows(rows); ++i, block += pitch_) {
       const int64_t y = start + i;
       if (y < 0 || y >= s_.height) {
-        std::fill_n(block, pitch_, 0.0f);
+        std::fill_n(block, pitch_, T(0));
         continue;
       }
-      const float* row =
+      const T* row =
           x + (image * s_.height + y) * s_.width * s_.channels + first_channel_;
-      float* to = block + s_.left * step_;
-      std::fill(block, to, 0.0f);
+      T* to = block + s_.left * step_;
+      std::fill(block, to, T(0));
       if (step_ == s_.channels) {
         std::copy_n(row, shown * step_, to);
       } else {
@@ -103,9 +104,9 @@ class PaddedBlock {
           std::copy_n(row + j * s_.channels, channels_, to + j * step_);
         }
       }
-      std::fill(to + shown * step_, block + pitch_, 0.0f);
+      std::fill(to + shown * step_, block + pitch_, T(0));
     }
-    std::fill_n(block, overrun_, 0.0f);
+    std::fill_n(block, overrun_, T(0));
   }
 
  private:

@@ -1,124 +1,16 @@
 // CPU functor of the fused shift's gradient with respect to its input.
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <vector>
 
 #include "custom_ops/kernels/shift_block.h"
 #include "custom_ops/kernels/shift_conv.h"
+#include "custom_ops/kernels/shift_rows.h"
 #include "custom_ops/kernels/shift_tiles.h"
 
 namespace squeeze_tf {
 namespace {
-
-// Moves channels back: of every pixel of a row, channel c is what row
-// rows[up + dy_c] holds dx_c pixels before.
-template <int kBytes>
-class ReverseShift {
- public:
-  using Integers = typename Lanes<float, kBytes>::Integers;
-  static constexpr int kLanes = Lanes<float, kBytes>::kCount;
-
-  SQUEEZE_TF_INLINE ReverseShift(const ShiftConvSizes& sizes,
-                                 int64_t first_channel, int64_t channels,
-                                 int64_t step)
-      : s_(sizes),
-        first_channel_(first_channel),
-        channels_(channels),
-        step_(step) {
-    for (int64_t c = 0; c < channels; ++c) {
-      const size_t vector = c / kLanes;
-      if (vector == sources_.size()) sources_.emplace_back();
-      auto& sources = sources_.back();
-      const int64_t dy = s_.dy[first_channel + c];
-      const int64_t dx = s_.dx[first_channel + c];
-      auto same = [&](const Source& e) { return e.dy == dy && e.dx == dx; };
-      auto found = std::find_if(sources.begin(), sources.end(), same);
-      if (found == sources.end()) {
-        found = sources.insert(found, Source{dy, dx, {}});
-      }
-      found->mask[c % kLanes] = -1;
-    }
-  }
-
-  // `rows` begin at their zeros on the left, `s.right` pixels of them; a vector
-  // may be read beyond their end.
-  SQUEEZE_TF_INLINE void Row(const std::vector<const float*>& rows,
-                             float* to) const {
-    for (size_t vector = 0; vector < sources_.size(); ++vector) {
-      const auto& sources = sources_[vector];
-      const int64_t first = vector * kLanes;
-      const int number = static_cast<int>(sources.size());
-      if (number == 1) {
-        Column<1, 1>(rows, sources, first, to);
-      } else if (number == 2) {
-        Column<2, 1>(rows, sources, first, to);
-      } else if (number <= 4) {
-        Column<2, 2>(rows, sources, first, to);
-      } else if (number <= 6) {
-        Column<2, 3>(rows, sources, first, to);
-      } else if (number <= 9) {
-        Column<3, 3>(rows, sources, first, to);
-      } else {
-        Column<4, 4>(rows, sources, first, to);
-      }
-    }
-  }
-
- private:
-  // Channels of a vector that come from one place.
-  struct Source {
-    int64_t dy, dx;
-    int32_t mask[kLanes];
-  };
-
-  // Moves the channels of a vector that has at most kGroups x kSources sources.
-  template <int kGroups, int kSources>
-  SQUEEZE_TF_INLINE void Column(const std::vector<const float*>& rows,
-                                const std::vector<Source>& sources,
-                                int64_t first, float* to) const {
-    InOwnFunction<kBytes>([&]() __attribute__((always_inline)) {
-      const float* from[kGroups][kSources];
-      Integers masks[kGroups][kSources];
-      const int number = static_cast<int>(sources.size());
-#pragma GCC unroll 4
-      for (int g = 0; g < kGroups; ++g) {
-#pragma GCC unroll 4
-        for (int i = 0; i < kSources; ++i) {
-          const int index = g * kSources + i;
-          const Source& e = sources[index < number ? index : 0];
-          from[g][i] = rows[s_.up + e.dy] + (s_.right - e.dx) * step_ + first;
-          std::memcpy(&masks[g][i], e.mask, sizeof(Integers));
-        }
-      }
-      float* place = to + first_channel_ + first;
-      const size_t size =
-          sizeof(float) * std::min<int64_t>(kLanes, channels_ - first);
-      for (int64_t x = 0; x < s_.width; ++x, place += s_.channels) {
-        Integers merged = {};
-#pragma GCC unroll 4
-        for (int g = 0; g < kGroups; ++g) {
-#pragma GCC unroll 4
-          for (int i = 0; i < kSources; ++i) {
-            Integers value;
-            std::memcpy(&value, from[g][i] + x * step_, sizeof(value));
-            merged |= value & masks[g][i];
-          }
-        }
-        if (size == sizeof(merged)) {
-          std::memcpy(place, &merged, sizeof(merged));
-        } else {
-          std::memcpy(place, &merged, size);
-        }
-      }
-    });
-  }
-
-  const ShiftConvSizes& s_;
-  const int64_t first_channel_, channels_, step_;
-  std::vector<std::vector<Source>> sources_;
-};
 
 // The gradient times the transposed kernel, row after row as the shift needs
 // them: row r of the output stands at row r * strides of the map.
@@ -159,7 +51,14 @@ SQUEEZE_TF_INLINE void InputGrad(const ShiftConvSizes& s,
   t.result_run_step = row_size;
   t.bias = nullptr;
   t.relu = false;
-  const ReverseShift<kBytes> shift(s, part.first_channel, channels, step);
+  // What moved by an offset comes back by the opposite one.
+  std::vector<int64_t> dy(channels), dx(channels);
+  for (int64_t c = 0; c < channels; ++c) {
+    dy[c] = -s.dy[part.first_channel + c];
+    dx[c] = -s.dx[part.first_channel + c];
+  }
+  const ShiftedRow<float, kBytes> shift(dy.data(), dx.data(), channels, step,
+                                        1);
   std::vector<const float*> rows(s.up + s.down + 1);
   for (int64_t image = part.first_image; image < part.last_image; ++image) {
     int64_t ready = std::max<int64_t>(  // the first row that is not multiplied
@@ -188,15 +87,19 @@ SQUEEZE_TF_INLINE void InputGrad(const ShiftConvSizes& s,
         }
         ready += count;
       }
-      for (int64_t dy = -s.down; dy <= s.up; ++dy) {
-        const int64_t row = y + dy;  // what a channel moved by -dy comes from
+      for (int64_t i = -s.down; i <= s.up; ++i) {
+        const int64_t row = y + i;
         const bool exists =
             row >= 0 && row % s.strides == 0 && row / s.strides < s.out_height;
-        rows[s.up - dy] =
-            exists ? products + row / s.strides % ring * row_size : zeros;
+        rows[i + s.down] =
+            s.right * step +
+            (exists ? products + row / s.strides % ring * row_size : zeros);
       }
-      shift.Row(rows,
-                input_gradient + (image * s.height + y) * s.width * s.channels);
+      shift.Write(rows, -s.down, s.width,
+                  input_gradient +
+                      (image * s.height + y) * s.width * s.channels +
+                      part.first_channel,
+                  s.channels, false);
     }
   }
 }

@@ -76,6 +76,22 @@ Status KernelGradShape(InferenceContext* c) {
   return tensorflow::OkStatus();
 }
 
+Status IntegerShape(InferenceContext* c) {
+  ShapeHandle map, kernel, thresholds, result;
+  DimensionHandle channels;
+  int strides;
+  TF_RETURN_IF_ERROR(FitMap(c, c->input(0), &map, &channels, &strides));
+  TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 2, &kernel));
+  TF_RETURN_IF_ERROR(c->Merge(c->Dim(kernel, 0), channels, &channels));
+  TF_RETURN_IF_ERROR(c->WithRank(c->input(2), 2, &thresholds));
+  DimensionHandle filters;
+  TF_RETURN_IF_ERROR(
+      c->Merge(c->Dim(kernel, 1), c->Dim(thresholds, 0), &filters));
+  TF_RETURN_IF_ERROR(ConvolvedShape(c, map, strides, filters, &result));
+  c->set_output(0, result);
+  return tensorflow::OkStatus();
+}
+
 REGISTER_OP("SqueezeTf>ShiftConv2D")
     .Input("x: T")
     .Input("kernel: T")
@@ -125,6 +141,29 @@ REGISTER_OP("SqueezeTf>ShiftConv2DKernelGrad")
     .Attr("relu: bool = false")
     .SetShapeFn(KernelGradShape)
     .Doc("Gradient of ShiftConv2D with respect to its kernel and its bias.");
+
+REGISTER_OP("SqueezeTf>IntegerShiftConv2D")
+    .Input("x: uint8")
+    .Input("kernel: int8")
+    .Input("thresholds: int32")
+    .Output("output: Tout")
+    .Attr("Tout: {int32, uint8}")
+    .Attr("offsets: list(int)")
+    .Attr("strides: int >= 1 = 1")
+    .Attr("relu: bool = false")
+    .SetShapeFn(IntegerShape)
+    .Doc(R"doc(
+ShiftConv2D of whole numbers, exact, without bias (thesis ch. 6 sec. 4.3).
+
+x: [B, H, W, C] levels.
+kernel: [C, N] levels.
+thresholds: [N, L], or [N, 0].
+output: [B, ceil(H / s), ceil(W / s), N]: sums if Tout is int32, else how many
+  of its filter's thresholds each sum reaches (ActQuant as a table).
+offsets: dy and dx of each channel in turn, 2 C numbers.
+strides: s.
+relu: not used.
+)doc");
 
 }  // namespace
 }  // namespace squeeze_tf
