@@ -11,6 +11,7 @@ import tqdm
 
 from squeeze_tf import config as config_lib
 from squeeze_tf import training
+from squeeze_tf.classification import models as classification_models
 from squeeze_tf.detection import models as detection_models
 from squeeze_tf.efficiency import (
     graph,
@@ -27,6 +28,7 @@ keras = tf.keras
 
 # Topic to its models and the channels of their inputs.
 MODELS: dict[str, tuple[dict[str, Callable[..., keras.Model]], int]] = {
+    "classification": (classification_models.MODELS, 3),
     "detection": (detection_models.MODELS, 3),
     "segmentation": (segmentation_models.MODELS, 5),
 }

@@ -21,9 +21,11 @@ _BUILD_MACRO = re.compile(
 
 # Modules without a test of their own name, and the test that covers them.
 COVERED_BY = {
+    "classification/packed_weights": "classification/integer",
     "data/las": "data/scan_formats",
     "data/pcd": "data/point_clouds",
     "data/synthetic": "data/lidar_grids",
+    "layers/integer": "classification/integer",
     "segmentation/config": "segmentation/models",
     "segmentation/grid_layers": "segmentation/models",
     "simulation/actors": "simulation/sequence",

@@ -130,9 +130,13 @@ class ShiftConv2D(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] to [B, H / strides, W / strides, filters]."""
+        return self.convolve(x, tf.convert_to_tensor(self.kernel))
+
+    def convolve(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """The same with a kernel [1, 1, C, filters] in the place of its own."""
         return shift_conv.shift_conv2d(
             x,
-            tf.convert_to_tensor(self.kernel)[0, 0],
+            kernel[0, 0],
             self.offsets,
             bias=None if self.bias is None else tf.convert_to_tensor(self.bias),
             strides=self.strides,

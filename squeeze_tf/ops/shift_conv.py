@@ -78,13 +78,7 @@ def shift_conv2d(
       ValueError: shapes do not fit, or strides is not positive.
     """
     x, kernel = tf.convert_to_tensor(x), tf.convert_to_tensor(kernel)
-    offsets = _checked(offsets, x.shape)
-    if kernel.shape.rank != 2 or kernel.shape[0] not in (None, len(offsets)):
-        raise ValueError(
-            f"kernel must be [{len(offsets)}, filters]; got {kernel.shape}"
-        )
-    if strides < 1:
-        raise ValueError(f"strides must be at least 1; got {strides}")
+    offsets = checked(x, kernel, offsets, strides)
     library = custom_ops.active_library(x)
     if library is None or x.dtype != tf.float32:
         return _stock(x, kernel, offsets, bias, strides, relu)
@@ -98,6 +92,20 @@ def shift_conv2d(
         strides=strides,
         relu=relu,
     )
+
+
+def checked(
+    x: tf.Tensor, kernel: tf.Tensor, offsets: np.ndarray, strides: int
+) -> np.ndarray:
+    """The table as an array, once all of shift_conv2d()'s arguments fit."""
+    offsets = _checked(offsets, x.shape)
+    if kernel.shape.rank != 2 or kernel.shape[0] not in (None, len(offsets)):
+        raise ValueError(
+            f"kernel must be [{len(offsets)}, filters]; got {kernel.shape}"
+        )
+    if strides < 1:
+        raise ValueError(f"strides must be at least 1; got {strides}")
+    return offsets
 
 
 def _checked(offsets: np.ndarray, shape: tf.TensorShape) -> np.ndarray:
