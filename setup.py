@@ -3,14 +3,20 @@
 import importlib.util
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
 import setuptools
 from setuptools.command import build_ext
 
+CUDA_SOURCES = sorted(
+    str(path) for path in pathlib.Path("custom_ops").glob("*/*.cu.cc")
+)
 SOURCES = sorted(
-    str(path) for path in pathlib.Path("custom_ops").glob("*/*.cc")
+    str(path)
+    for path in pathlib.Path("custom_ops").glob("*/*.cc")
+    if str(path) not in CUDA_SOURCES
 )
 HEADERS = sorted(str(path) for path in pathlib.Path("custom_ops").glob("*/*.h"))
 
@@ -26,6 +32,22 @@ def tensorflow_folder() -> pathlib.Path:
     return pathlib.Path(spec.submodule_search_locations[0])
 
 
+def cuda_folder() -> pathlib.Path | None:
+    """Where CUDA with its compiler lies; SQUEEZE_TF_CUDA=0 hides it."""
+    if os.environ.get("SQUEEZE_TF_CUDA") == "0":
+        return None
+    compiler = shutil.which("nvcc")
+    places = [os.environ.get("CUDA_HOME"), "/usr/local/cuda"]
+    if compiler:
+        places.insert(0, pathlib.Path(os.path.realpath(compiler)).parents[1])
+    for place in filter(None, places):
+        folder = pathlib.Path(place)
+        library = next(folder.glob("lib*/libcudart_static.a"), None)
+        if (folder / "bin" / "nvcc").exists() and library:
+            return folder
+    return None
+
+
 class BuildOps(build_ext.build_ext):
     """Compiles one plain shared library with TensorFlow's own flags."""
 
@@ -34,7 +56,10 @@ class BuildOps(build_ext.build_ext):
 
     def build_extension(self, ext):
         target = pathlib.Path(self.get_ext_fullpath(ext.name))
-        newest = max(os.path.getmtime(name) for name in SOURCES + HEADERS)
+        newest = max(
+            os.path.getmtime(name)
+            for name in (*SOURCES, *CUDA_SOURCES, *HEADERS)
+        )
         if target.exists() and target.stat().st_mtime > newest:
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,8 +77,36 @@ class BuildOps(build_ext.build_ext):
         link = [f"-L{folder}", "-l:libtensorflow_framework.so.2"]
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             built = os.path.join(scratch, "library.so")
-            subprocess.run([*flags, *SOURCES, "-o", built, *link], check=True)
+            objects, cuda = [], cuda_folder()
+            if cuda:
+                objects = self.cuda_objects(cuda, scratch)
+                flags.append("-DSQUEEZE_TF_CUDA")
+                static = next(cuda.glob("lib*/libcudart_static.a"))
+                link += [str(static), "-ldl", "-lrt", "-lpthread"]
+            subprocess.run(
+                [*flags, *SOURCES, *objects, "-o", built, *link], check=True
+            )
             os.replace(built, target)
+
+    def cuda_objects(self, cuda: pathlib.Path, scratch: str) -> list[str]:
+        """Compiles the GPU functors, which use nothing of TensorFlow."""
+        objects = []
+        for source in CUDA_SOURCES:
+            objects.append(
+                os.path.join(scratch, pathlib.Path(source).name + ".o")
+            )
+            subprocess.run(
+                [
+                    str(cuda / "bin" / "nvcc"),
+                    *"-O3 -std=c++17 -x cu -I. -c".split(),
+                    *"-Xcompiler -fPIC,-D_GLIBCXX_USE_CXX11_ABI=1".split(),
+                    source,
+                    "-o",
+                    objects[-1],
+                ],
+                check=True,
+            )
+        return objects
 
 
 setuptools.setup(

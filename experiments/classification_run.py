@@ -16,6 +16,7 @@ from squeeze_tf.classification import (
     distillation,
     inputs,
     models,
+    progressive,
     schedules,
 )
 from squeeze_tf.data import classification
@@ -182,6 +183,7 @@ def train(
     model = build(config, len(found.class_names))
     if config.initial_weights:
         detection_run.start(model, config.initial_weights)
+        progressive.reset_bounds(model)
     compile_model(config, model, -(-found.num_images // config.batch_size))
     teacher = None
     if config.teacher:

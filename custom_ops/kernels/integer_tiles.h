@@ -73,14 +73,13 @@ struct Avx2Tile {
 #pragma GCC unroll 3
         for (int i = 0; i < 3; ++i) {
           int32_t pair;
-          std::memcpy(&pair,
-                      t.left + (run * 3 + i) * t.left_step + k * kGroup,
+          std::memcpy(&pair, t.left + (run * 3 + i) * t.left_step + k * kGroup,
                       sizeof(pair));
           const __m256i left = _mm256_set1_epi32(pair);
-          sums[run][i][0] = _mm256_add_epi32(sums[run][i][0],
-                                             _mm256_madd_epi16(left, low));
-          sums[run][i][1] = _mm256_add_epi32(sums[run][i][1],
-                                             _mm256_madd_epi16(left, high));
+          sums[run][i][0] =
+              _mm256_add_epi32(sums[run][i][0], _mm256_madd_epi16(left, low));
+          sums[run][i][1] =
+              _mm256_add_epi32(sums[run][i][1], _mm256_madd_epi16(left, high));
         }
       }
     }
@@ -122,8 +121,7 @@ struct VnniTile {
 #pragma GCC unroll 7
         for (int i = 0; i < 7; ++i) {
           int32_t four;
-          std::memcpy(&four,
-                      t.left + (run * 7 + i) * t.left_step + k * kGroup,
+          std::memcpy(&four, t.left + (run * 7 + i) * t.left_step + k * kGroup,
                       sizeof(four));
           const __m512i left = _mm512_set1_epi32(four);
           sums[run][i][0] = _mm512_dpbusd_epi32(sums[run][i][0], left, low);

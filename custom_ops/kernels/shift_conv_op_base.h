@@ -67,6 +67,38 @@ class ShiftConvKernelBase : public tensorflow::OpKernel {
     return tensorflow::OkStatus();
   }
 
+  // The shape of x that a vector of numbers gives.
+  tensorflow::Status MapShape(const tensorflow::Tensor& numbers,
+                              tensorflow::TensorShape* shape) const {
+    if (numbers.dims() != 1) {
+      return tensorflow::errors::InvalidArgument("shape must be a vector; got ",
+                                                 numbers.shape().DebugString());
+    }
+    TF_RETURN_IF_ERROR(
+        tensorflow::TensorShapeUtils::MakeShape(numbers.vec<int32_t>(), shape));
+    return CheckMap(*shape);
+  }
+
+  tensorflow::Status CheckBias(const ShiftConvSizes& s,
+                               const tensorflow::Tensor& bias) const {
+    if (bias.dims() != 1 ||
+        (bias.dim_size(0) != 0 && bias.dim_size(0) != s.filters)) {
+      return tensorflow::errors::InvalidArgument("bias must be [", s.filters,
+                                                 "] or [0]; got ",
+                                                 bias.shape().DebugString());
+    }
+    return tensorflow::OkStatus();
+  }
+
+  tensorflow::Status CheckRank(const tensorflow::TensorShape& gradient) const {
+    if (gradient.dims() != 4 || gradient.dim_size(3) > kMostSide) {
+      return tensorflow::errors::InvalidArgument(
+          "gradient needs rank 4 and at most ", kMostSide, " filters; got ",
+          gradient.DebugString());
+    }
+    return tensorflow::OkStatus();
+  }
+
   ShiftConvSizes Sizes(const tensorflow::TensorShape& x,
                        int64_t filters) const {
     return ShiftConvSizes(x.dim_size(0), x.dim_size(1), x.dim_size(2),

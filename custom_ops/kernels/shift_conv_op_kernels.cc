@@ -26,11 +26,7 @@ class ShiftConvKernel : public ShiftConvKernelBase {
     OP_REQUIRES_OK(c, CheckMap(x.shape()));
     OP_REQUIRES_OK(c, CheckKernel(kernel.shape()));
     const ShiftConvSizes sizes = Sizes(x.shape(), kernel.dim_size(1));
-    OP_REQUIRES(c,
-                bias.dims() == 1 && (bias.dim_size(0) == 0 ||
-                                     bias.dim_size(0) == sizes.filters),
-                InvalidArgument("bias must be [", sizes.filters,
-                                "] or [0]; got ", bias.shape().DebugString()));
+    OP_REQUIRES_OK(c, CheckBias(sizes, bias));
     Tensor* output;
     OP_REQUIRES_OK(c, c->allocate_output(0, OutputShape(sizes), &output));
     if (output->NumElements() == 0) return;
@@ -53,12 +49,7 @@ class ShiftConvInputGradKernel : public ShiftConvKernelBase {
     const Tensor &shape = c->input(0), &gradient = c->input(1),
                  &kernel = c->input(2), &output = c->input(3);
     TensorShape x_shape;
-    OP_REQUIRES(c, shape.dims() == 1,
-                InvalidArgument("shape must be a vector; got ",
-                                shape.shape().DebugString()));
-    OP_REQUIRES_OK(c, tensorflow::TensorShapeUtils::MakeShape(
-                          shape.vec<int32_t>(), &x_shape));
-    OP_REQUIRES_OK(c, CheckMap(x_shape));
+    OP_REQUIRES_OK(c, MapShape(shape, &x_shape));
     OP_REQUIRES_OK(c, CheckKernel(kernel.shape()));
     const ShiftConvSizes sizes = Sizes(x_shape, kernel.dim_size(1));
     OP_REQUIRES_OK(c, CheckGradient(sizes, gradient, output));
@@ -83,10 +74,7 @@ class ShiftConvKernelGradKernel : public ShiftConvKernelBase {
     const Tensor &x = c->input(0), &gradient = c->input(1),
                  &output = c->input(2);
     OP_REQUIRES_OK(c, CheckMap(x.shape()));
-    OP_REQUIRES(
-        c, gradient.dims() == 4 && gradient.dim_size(3) <= kMostSide,
-        InvalidArgument("gradient needs rank 4 and at most ", kMostSide,
-                        " filters; got ", gradient.shape().DebugString()));
+    OP_REQUIRES_OK(c, CheckRank(gradient.shape()));
     const ShiftConvSizes sizes = Sizes(x.shape(), gradient.dim_size(3));
     OP_REQUIRES_OK(c, CheckGradient(sizes, gradient, output));
     Tensor *kernel, *bias;

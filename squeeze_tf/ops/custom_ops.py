@@ -1,6 +1,7 @@
 """Finds and loads the compiled operators; stock_ops_only() does without."""
 
 import contextlib
+import ctypes
 import functools
 import os
 import pathlib
@@ -49,15 +50,32 @@ def stock_ops_only() -> Iterator[None]:
         _state.stock_only = before
 
 
-def active_library(tensor: tf.Tensor) -> ModuleType | None:
+def active_library(
+    tensor: tf.Tensor, *, gpu_kernels: bool = False
+) -> ModuleType | None:
     """The operators to use on `tensor`: None means their stock twins.
 
-    They have kernels for the CPU alone, so the twins are used where TensorFlow
-    sees a GPU and in what is compiled by XLA (`jit_compile=True`).
+    The twins are used in what is compiled by XLA (`jit_compile=True`) and,
+    where TensorFlow sees a GPU, unless the library has kernels for it.
+
+    Args:
+      tensor: input of the operator.
+      gpu_kernels: whether the operator has kernels for GPUs in a library that
+        was built with CUDA.
     """
-    if getattr(_state, "stock_only", False) or _has_gpu() or _for_xla(tensor):
+    if getattr(_state, "stock_only", False) or _for_xla(tensor):
+        return None
+    if _has_gpu() and not (gpu_kernels and has_gpu_kernels()):
         return None
     return library()
+
+
+@functools.cache
+def has_gpu_kernels() -> bool:
+    """Whether the library is there and was built with CUDA."""
+    if library() is None:
+        return False
+    return bool(ctypes.CDLL(str(_LIBRARY)).SqueezeTfHasGpuKernels())
 
 
 def _for_xla(tensor: tf.Tensor) -> bool:
