@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -65,7 +66,7 @@ class BuildOps(build_ext.build_ext):
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = tensorflow_folder()
         flags = [
-            os.environ.get("CXX", "g++"),
+            *shlex.split(os.environ.get("CXX", "g++")),
             *("-O3 -g0 -std=c++17 -fPIC -shared -Wno-psabi").split(),
             "-fno-math-errno",
             "-ffp-contract=fast",

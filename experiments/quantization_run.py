@@ -144,7 +144,10 @@ def _whole_numbers(
     images: inputs.LabelledImages,
 ) -> dict[str, object]:
     """Writes the packed network and compares it on all images."""
-    size = packed_weights.save(integer.convert(model), folder / NETWORK)
+    try:
+        size = packed_weights.save(integer.convert(model), folder / NETWORK)
+    except ValueError as error:  # the steps are worth keeping without it
+        return {"refused": str(error)}
     whole = packed_weights.load(folder / NETWORK)
     batches = classification_run.evaluation_batches(config, images)
     scores = [
@@ -169,10 +172,12 @@ def _print(summary: dict[str, object]) -> None:
             f"{row['name']:>8}{row['weight_bits']:>9}"
             f"{row['activation_bits']:>13}{row['top1']:>9.2%}{row['top5']:>9.2%}"
         )
-    if "integer" in summary:
-        found = summary["integer"]
+    found = summary.get("integer")
+    if found and "refused" in found:
+        print(f"No network of whole numbers: {found['refused']}")
+    elif found:
         print(
             f"Whole numbers: {found['bytes'] / 1e3:.1f} kB (float32 "
-            f"{found['float_bytes'] / 1e3:.1f} kB); logits equal to the bit for "
-            f"{found['equal_images']} of {found['num_images']} images"
+            f"{found['float_bytes'] / 1e3:.1f} kB); logits equal to the bit "
+            f"for {found['equal_images']} of {found['num_images']} images"
         )

@@ -52,6 +52,18 @@ class ToolsTest(absltest.TestCase):
         self.assertEqual(view["rows"], 16)
         self.assertEqual(view["left_degrees"] - view["right_degrees"], 360)
 
+    def test_random_arguments_do_not_crash_the_operators(self):
+        done = tool("fuzz_operators", "--tuples=300")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        counts = {
+            line.strip().split(maxsplit=1)[1]: int(line.split()[0])
+            for line in done.stdout.splitlines()
+        }
+        self.assertEqual(sum(counts.values()), 300)
+        for name in ("shift_conv2d", "integer_shift_conv2d"):
+            self.assertGreater(counts[f"{name}: computed"], 10)
+            self.assertGreater(counts[f"{name}: refused"], 10)
+
     def test_inspect_scan_names_a_missing_scan(self):
         path = self.folder / "absent.bin"
         done = tool("inspect_scan", f"--scan={path}")

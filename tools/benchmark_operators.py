@@ -1,11 +1,13 @@
 """Times the operators against their best alternatives, both in one run.
 
     python -m tools.benchmark_operators [--threads=1] [--rounds=60] [--burst=1]
+        [--parts=shift] [--batch=1] [--chain=1] [--gradients]
 
 Calls are interleaved and the 10th percentile of each side is compared, so that
 other work on the machine moves all alike. With --burst=20 each side is called
 so often in a row, which keeps its caches warm. "Empty call" is TensorFlow's
-own share of a call. Goals, where stated, are this project's.
+own share of a call; --chain=8 puts so many shifts into one. Goals, where
+stated, are this project's.
 """
 
 import os
@@ -25,10 +27,16 @@ from squeeze_tf.segmentation import config as segmentation_config
 from squeeze_tf.segmentation import crf, inputs, loss, models
 from squeeze_tf.simulation import config as simulation_config
 from squeeze_tf.simulation import sequence
+from tools import benchmark_shift
 
 _THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow's operators.")
 _ROUNDS = flags.DEFINE_integer("rounds", 60, "How often each side's turn is.")
 _BURST = flags.DEFINE_integer("burst", 1, "Calls of a side in its turn.")
+_PARTS = ("simulator", "messages", "networks", "pipeline", "shift")
+_ONLY = flags.DEFINE_multi_enum("parts", list(_PARTS), _PARTS, "What to time.")
+_BATCH = flags.DEFINE_integer("batch", 1, "Images of a shift.")
+_CHAINED = flags.DEFINE_integer("chain", 1, "Shifts in one call.")
+_GRADIENTS = flags.DEFINE_bool("gradients", False, "Shifts backward, too.")
 _CHAIN = 8  # messages in one call, so that the call itself hardly counts
 
 
@@ -204,6 +212,19 @@ def simulator() -> None:
     )
 
 
+def shifts() -> None:
+    """The fused shift on layers of Ch. 6's networks."""
+    benchmark_shift.run(
+        benchmark_shift.Settings(
+            batch=_BATCH.value,
+            rounds=max(_ROUNDS.value // 3, 1),
+            burst=_BURST.value,
+            chain=_CHAINED.value,
+            gradients=_GRADIENTS.value,
+        )
+    )
+
+
 def _call(function: Callable, x: tf.Tensor) -> Callable[[], object]:
     function = function.get_concrete_function(tf.TensorSpec(x.shape, x.dtype))
     return lambda: function(x)
@@ -215,10 +236,14 @@ def main(_: list[str]) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{_THREADS.value} thread(s), load average {load}")
-    simulator()
-    messages()
-    networks()
-    pipeline()
+    for part in _ONLY.value:
+        {
+            "simulator": simulator,
+            "messages": messages,
+            "networks": networks,
+            "pipeline": pipeline,
+            "shift": shifts,
+        }[part]()
 
 
 if __name__ == "__main__":

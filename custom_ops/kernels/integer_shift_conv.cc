@@ -21,6 +21,26 @@ T* ByteScratch(int slot, size_t size) {
   return reinterpret_cast<T*>(Scratch(slot, values));
 }
 
+#if defined(__x86_64__) && defined(__GNUC__)
+// to[j, i] = from[i, j] for 4 rows of 16 bytes, `step` apart.
+inline void InterleaveFour(const int8_t* from, int64_t step, int8_t* to) {
+  __m128i rows[4];
+  for (int i = 0; i < 4; ++i) {
+    rows[i] =
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i * step));
+  }
+  const __m128i low = _mm_unpacklo_epi8(rows[0], rows[1]);
+  const __m128i high = _mm_unpackhi_epi8(rows[0], rows[1]);
+  const __m128i low_next = _mm_unpacklo_epi8(rows[2], rows[3]);
+  const __m128i high_next = _mm_unpackhi_epi8(rows[2], rows[3]);
+  auto* out = reinterpret_cast<__m128i*>(to);
+  _mm_storeu_si128(out, _mm_unpacklo_epi16(low, low_next));
+  _mm_storeu_si128(out + 1, _mm_unpackhi_epi16(low, low_next));
+  _mm_storeu_si128(out + 2, _mm_unpacklo_epi16(high, high_next));
+  _mm_storeu_si128(out + 3, _mm_unpackhi_epi16(high, high_next));
+}
+#endif
+
 // Filters [first, first + kColumns) as a panel; those that are not there, and
 // channels that fill up a group, are zero.
 template <typename Tile>
@@ -29,7 +49,20 @@ void PackFilters(const int8_t* kernel, int64_t channels, int64_t filters,
   const int64_t depth = (channels + Tile::kGroup - 1) / Tile::kGroup;
   std::fill_n(panel, depth * Tile::kColumns * Tile::kGroup, 0);
   const int64_t count = std::min<int64_t>(Tile::kColumns, filters - first);
-  for (int64_t c = 0; c < channels; ++c) {
+  int64_t c = 0;
+#if defined(__x86_64__) && defined(__GNUC__)
+  if constexpr (Tile::kGroup == 4) {
+    if (count == Tile::kColumns) {
+      for (; c + 4 <= channels; c += 4) {
+        for (int j = 0; j < Tile::kColumns; j += 16) {
+          InterleaveFour(kernel + c * filters + first + j, filters,
+                         panel + (c * Tile::kColumns + j * 4));
+        }
+      }
+    }
+  }
+#endif
+  for (; c < channels; ++c) {
     typename Tile::Right* to =
         panel + c / Tile::kGroup * Tile::kColumns * Tile::kGroup +
         c % Tile::kGroup;

@@ -135,7 +135,7 @@ SQUEEZE_TF_INLINE void KernelGrad(const ShiftConvSizes& s,
   const int64_t panel_rows =
       std::clamp<int64_t>(kPanelPixels / s.out_width, 1, block_rows);
   constexpr int kMost = kMostPixels<kBytes>;
-  const int64_t tiles = (channels + kMost - 1) / kMost;
+  const int64_t tiles = std::max<int64_t>((channels + kMost - 1) / kMost, 1);
   const int half = GradHalf<kBytes>((channels + 2 * tiles - 1) / (2 * tiles));
   std::vector<int64_t> deltas(block.deltas(), block.deltas() + channels);
   deltas.resize(channels + kMost, 0);  // for tiles not full

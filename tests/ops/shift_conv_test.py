@@ -242,6 +242,19 @@ class ShiftConvTest(parameterized.TestCase):
             run(tf.zeros((2, 5, 7, 9)), tf.zeros((9, 4))).shape, (2, 3, 4, 4)
         )
 
+    def test_without_channels_the_bias_is_left(self):
+        x, kernel = tf.zeros((2, 3, 4, 0)), tf.zeros((0, 5))
+        bias = tf.constant([1.0, -1.0, 0.0, 2.0, 3.0])
+        offsets = np.zeros((0, 2), int)
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel, bias])
+            y = shift_conv.shift_conv2d(x, kernel, offsets, bias=bias)
+        np.testing.assert_array_equal(y, np.broadcast_to(bias, (2, 3, 4, 5)))
+        gradients = tape.gradient(y, [x, kernel, bias])
+        self.assertEqual(gradients[0].shape, x.shape)
+        self.assertEqual(gradients[1].shape, kernel.shape)
+        np.testing.assert_array_equal(gradients[2], [24] * 5)
+
     def test_nothing_in_nothing_out(self):
         offsets = shift_offsets.interleaved(9)
         kernel = tf.zeros((9, 4))
