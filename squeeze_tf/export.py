@@ -17,8 +17,9 @@ keras = tf.keras
 _OUR_OPERATORS = "SqueezeTf>"
 Outputs = dict[str, np.ndarray]
 # Input, outputs of the live model and of the file: the largest difference of
-# a score, how many things agree, and of how many.
-Agreement = Callable[[np.ndarray, Outputs, Outputs], tuple[float, int, int]]
+# a score, how many things agree (or the sum of their likenesses, each at most
+# 1), and of how many.
+Agreement = Callable[[np.ndarray, Outputs, Outputs], tuple[float, float, int]]
 TFLITE_KINDS = ("float32", "float16", "int8")
 # Least share of labels or boxes that stay, Ours: float formats keep the label
 # wherever the two best scores differ by more than rounding; 8 bits do not, and
@@ -46,7 +47,8 @@ class Parity:
       path: of the file.
       kind: "saved_model" or one of TFLITE_KINDS.
       largest_difference: of any score.
-      agreement: share of what counts, cells or boxes, that is the same.
+      agreement: share of what counts, as cells or boxes, that is the same, or
+        its mean likeness.
       size: bytes.
     """
 
@@ -71,10 +73,8 @@ def saved_model(model: keras.Model, path: str | os.PathLike) -> None:
     path = _new(path)
     scratch = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(scratch, ignore_errors=True)
-    module = tf.Module()  # holds the weights; a model would bring its own graph
-    module.weights = model.weights
     serve = _serving(model, batch_size=None)
-    tf.saved_model.save(module, str(scratch), signatures=serve)
+    tf.saved_model.save(_weights(model), str(scratch), signatures=serve)
     _reject_custom_operators(scratch)
     os.replace(scratch, path)
 
@@ -98,7 +98,9 @@ def tflite(model: keras.Model, path: str | os.PathLike, kind: str) -> None:
         raise ValueError(f"kind must be one of {TFLITE_KINDS}; got {kind!r}")
     path = _new(path)
     serve = _serving(model, batch_size=1)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve], model)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [serve], _weights(model)
+    )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if kind != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -203,6 +205,13 @@ def _new(path: str | os.PathLike) -> pathlib.Path:
     if path.exists():
         raise FileExistsError(f"{path} exists; remove it or take another name")
     return path
+
+
+def _weights(model: keras.Model) -> tf.Module:
+    """What holds the weights; a model would bring its own graphs."""
+    module = tf.Module()
+    module.weights = model.weights
+    return module
 
 
 def _serving(

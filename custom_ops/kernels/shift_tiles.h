@@ -118,7 +118,7 @@ SQUEEZE_TF_INLINE void CallTile(const TileOperands& operands) {
   });
 }
 
-// Calls the tile of runs of `run` pixels, one of kRuns.
+// Calls the tile of runs of `run` pixels, which RunOf() gave.
 template <int kBytes, int kVectors>
 SQUEEZE_TF_INLINE void TileOf(int run, const TileOperands& t) {
   if constexpr (kBytes == 64) {
@@ -132,10 +132,7 @@ SQUEEZE_TF_INLINE void TileOf(int run, const TileOperands& t) {
 }
 
 // The shortest run that there is a tile for and that has `pixels` or more.
-template <int kBytes>
-SQUEEZE_TF_INLINE int RunOf(int pixels) {
-  return pixels == 5 ? 6 : pixels;
-}
+inline int RunOf(int pixels) { return pixels == 5 ? 6 : pixels; }
 
 // Multiplies `rows` x `pixels` pixels by one panel, tile by tile. `t` says
 // where the first pixel lies and, as run steps, where the next row does; a tile
@@ -161,9 +158,9 @@ SQUEEZE_TF_INLINE void MultiplyPanel(int64_t rows, int64_t pixels,
     t.left = all.left + row * all.run_step;
     t.result = all.result + row * all.result_run_step;
     t.pixels[0] = t.pixels[1] = static_cast<int>(pixels);
-    call(RunOf<kBytes>(static_cast<int>(pixels)));
+    call(RunOf(static_cast<int>(pixels)));
   }
-  const int run = RunOf<kBytes>(half);
+  const int run = RunOf(half);
   t.run_step = run * t.pixel_step;
   t.result_run_step = run * t.result_step;
   for (; row < rows; ++row) {

@@ -189,7 +189,7 @@ class _Conversion:
             **_shift_settings(layer),
         )
         tensor = made(x.tensor)
-        made.set_weights([(levels * signs).astype(np.int8), table])
+        made.set_weights([_bytes(levels * signs, call.name), table])
         (value,) = quantise.outputs
         self.made[value] = _Levels(tensor, activation.bits, activation.scale)
 
@@ -220,13 +220,19 @@ class _Conversion:
         layer, bits = dense.layer, dense.layer.bits
         unit = bits.unit(layer.count)
         levels = _whole_kernel(layer, dense.name)
+        places = call.inputs[0].shape[1] * call.inputs[0].shape[2]
+        if layer.count != places:
+            raise ValueError(
+                f"count of layer {dense.name} must be {places}, the places "
+                f"that {call.name} averages; got {layer.count}"
+            )
         made = integer.IntegerDense(
             layer.units, unit=unit, weight_bits=bits.weights, name=dense.name
         )
         x = integer.LevelSum(name=call.name)(self.made[call.inputs[0]].tensor)
         self.made[dense.outputs[0]] = made(x)
         bias = np.rint(layer.bias.numpy() / np.float32(unit))
-        made.set_weights([levels.astype(np.int8), bias.astype(np.int32)])
+        made.set_weights([_bytes(levels, dense.name), bias.astype(np.int32)])
 
 
 def thresholds(
@@ -285,8 +291,7 @@ def _whole_kernel(layer: keras.layers.Layer, name: str) -> np.ndarray:
     """[C, N] levels of a layer whose sums are exact.
 
     Raises:
-      ValueError: they are not, do not fit into 8 bits, or the layer is no 1x1
-        convolution.
+      ValueError: they are not, or the layer is no 1x1 convolution.
     """
     kernel = layer.bits.multiplied(tf.convert_to_tensor(layer.kernel)).numpy()
     if kernel.ndim == 4:
@@ -297,11 +302,6 @@ def _whole_kernel(layer: keras.layers.Layer, name: str) -> np.ndarray:
             )
         kernel = kernel[0, 0]
     levels = np.rint(kernel).astype(np.int64)
-    if levels.min() < -128 or levels.max() > 127:
-        raise ValueError(
-            f"weights of layer {name} must be -128 to 127; got "
-            f"{levels.min()} to {levels.max()}: use fewer bits"
-        )
     steps = quantize_ops.num_steps(layer.bits.inputs)
     most = np.abs(levels).sum(axis=0).max() * steps
     most *= getattr(layer, "count", 1)
@@ -311,6 +311,16 @@ def _whole_kernel(layer: keras.layers.Layer, name: str) -> np.ndarray:
             "float32 hold all: use fewer bits or channels"
         )
     return levels
+
+
+def _bytes(levels: np.ndarray, name: str) -> np.ndarray:
+    """Levels, turned where a filter's sign did, as int8."""
+    if levels.min() < -128 or levels.max() > 127:
+        raise ValueError(
+            f"weights of layer {name} must be -128 to 127; got "
+            f"{levels.min()} to {levels.max()}: use fewer bits"
+        )
+    return levels.astype(np.int8)
 
 
 def _shift_settings(layer: keras.layers.Layer) -> dict[str, object]:

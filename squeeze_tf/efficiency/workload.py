@@ -66,7 +66,8 @@ FREE = (
         for name in (
             *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"),
             *("BatchNormalization", "LayerNormalization"),
-            *("GroupNormalization", "Normalization", "Rescaling"),
+            *("GroupNormalization", "UnitNormalization", "Normalization"),
+            "Rescaling",
             *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"),
             *("Concatenate", "Permute", "RepeatVector"),
             *("UpSampling1D", "UpSampling2D", "UpSampling3D"),

@@ -155,6 +155,18 @@ class IntegerTest(parameterized.TestCase):
             with self.assertRaisesRegex(ValueError, message):
                 integer.convert(model(*middle, **settings))
 
+    def test_weights_that_turn_out_of_a_byte_are_refused(self):
+        # -128 of a filter whose normalisation is negative would become 128.
+        model = network(weight_bits=8, weight_form="released", end_bits=4)
+        with self.assertRaisesRegex(ValueError, "got .* to 128: use fewer"):
+            integer.convert(model)
+
+    def test_a_dense_layer_must_count_what_is_pooled(self):
+        model = network(end_bits=4)
+        model.get_layer("fc").count = 3
+        with self.assertRaisesRegex(ValueError, "count of layer fc must be 4"):
+            integer.convert(model)
+
     def test_different_scales_are_not_concatenated(self):
         keras.utils.set_random_seed(0)
         x = inputs = keras.Input((8, 8, 4))

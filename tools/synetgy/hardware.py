@@ -38,6 +38,7 @@ class Device:
       load_watts: of the board while the network runs, at most; 0 where
         unknown.
       dsps: that the chip has; 0 where unknown.
+      accumulator_bits: of the array's sums; 0 where unknown.
       mac_picojoules: of one multiplication and addition; of 8-bit integers at
         45 nm unless given (0.2 + 0.03: Horowitz, "Computing's energy
         problem", ISSCC 2014, Fig. 1.1.9).
@@ -67,6 +68,7 @@ class Device:
     idle_watts: float = 0.0
     load_watts: float = 0.0
     dsps: int = 0
+    accumulator_bits: int = 0
     mac_picojoules: float = 0.23
     dram_picojoules_per_byte: float = (
         machine.DRAM_PICOJOULES / machine.ACCESS_BYTES
@@ -175,7 +177,7 @@ DEVICES: dict[str, Device] = {
         activation_bits=4,
         dram_latency_ns=_DRAM_LATENCY_NS,
         issue_cycles=1024 / 836,
-        pixel_cycles=16.36,
+        pixel_cycles=16.325,
         call_overhead_us=_CALL_OVERHEAD_US,
         batch_overhead_us=4049.0,
         shuffle_ns_per_value=_SHUFFLE_NS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tools.synetgy import timing
+from tools.synetgy import hardware, program, timing
 
 
 def text(
@@ -50,7 +50,7 @@ def layers(timed: timing.FrameTiming) -> str:
         "",
         f"{timed.energy_uj:.2f}",
     )
-    return _aligned([head, *lines, total], left=(0, 5))
+    return aligned([head, *lines, total], left=(0, 5))
 
 
 def sums(timed: timing.FrameTiming) -> str:
@@ -82,7 +82,7 @@ def sums(timed: timing.FrameTiming) -> str:
         ),
         ("board", board if device.load_watts else "?", "mJ/image", ""),
     ]
-    return _aligned([*times, *results], left=(0, 2))
+    return aligned([*times, *results], left=(0, 2))
 
 
 def batches(
@@ -105,11 +105,43 @@ def batches(
                 f"{100 * timed.cpu_share:.1f}",
             )
         )
-    return _aligned(lines)
+    return aligned(lines)
 
 
-def _aligned(lines: Sequence[Sequence[str]], left: Sequence[int] = ()) -> str:
-    """Columns side by side; those of `left` begin together."""
+def uncounted(network: program.Program, device: hardware.Device) -> str:
+    """What else the CPU does, which is in none of the times; "" if nothing.
+
+    Ours: the thesis does not say who pools before a skip branch's convolution,
+    nor how long that takes. What the constants fitted to its frame rates hold
+    of it cannot be told.
+    """
+    lines = []
+    pools = [x for x in network.uncounted if isinstance(x, program.MaxPool)]
+    if pools:
+        values = sum(step.sources[0].values for step in pools)
+        each = device.pool_ns_per_value
+        cost = f"{1e-3 * values * each:.1f} us" if each else "unknown"
+        lines.append(
+            f"  max-pooling with no convolution before it, on the CPU: "
+            f"{', '.join(step.name for step in pools)}; {values:,} values an "
+            f"image ({cost} if one costs what average-pooling one does)"
+        )
+    others = [x for x in network.uncounted if x not in pools]
+    if others:
+        lines.append(
+            "  on the CPU in floating point, time unknown: "
+            + ", ".join(map(_described, others))
+        )
+    return "\n".join(["Not in these times:", *lines]) if lines else ""
+
+
+def _described(step: program.Step) -> str:
+    kind = step.layer if isinstance(step, program.FullPrecision) else step
+    return f"{step.name} ({type(kind).__name__})"
+
+
+def aligned(lines: Sequence[Sequence[str]], left: Sequence[int] = ()) -> str:
+    """Columns side by side; those of `left` begin together, others end so."""
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join(
         "  ".join(

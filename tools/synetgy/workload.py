@@ -157,6 +157,15 @@ def diracdeltanet(**options: int) -> Frame:
     return Frame("DiracDeltaNet", calls, pooled)
 
 
+def is_diracdeltanet(frame: Frame) -> bool:
+    """Whether a frame's calls are, but for names, those of Ch. 6 Table 14."""
+
+    def unnamed(calls: tuple[Call, ...]) -> list[Call]:
+        return [dataclasses.replace(call, name="") for call in calls]
+
+    return unnamed(frame.calls) == unnamed(diracdeltanet_calls())
+
+
 def diracdeltanet_calls(
     *,
     weight_bits: int = 4,
@@ -180,7 +189,8 @@ def diracdeltanet_calls(
       activation_bits: between layers, Ch. 6 Table 13.
       image_bits: of one value of the image.
       image_size: height and width, pixels; a multiple of 32.
-      num_classes: of the classifier, whose outputs have 32 bits.
+      num_classes: of the classifier, whose outputs have 32 bits. Its inputs are
+        the sums of average pooling, with as many bits as those can need.
 
     Raises:
       ValueError: `image_size` is not a positive multiple of 32.
@@ -210,7 +220,8 @@ def diracdeltanet_calls(
             size = size // 2 if block == 0 else size
             channels = width
     calls.append(Call("conv5", size, size, channels, 1024, **bits))
-    bits["output_bits"] = 32
+    largest = size**2 * (2**activation_bits - 1)
+    bits |= {"activation_bits": largest.bit_length(), "output_bits": 32}
     calls.append(Call("fc", 1, 1, 1024, num_classes, **bits))
     return tuple(calls)
 
