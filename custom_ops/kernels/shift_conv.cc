@@ -21,10 +21,9 @@ SQUEEZE_TF_INLINE void Forward(const ShiftConvSizes& s,
   const int64_t num_filters = part.last_channel - part.first_channel;
   constexpr int64_t kColumns = kPanel<kBytes>;
   const int64_t panels = (num_filters + kColumns - 1) / kColumns;
-  const int64_t panel_size = s.channels * kColumns;
   float* const map = Scratch(0, block.Size(most_rows));
-  float* const right = Scratch(1, panels * (panel_size + kColumns));
-  float* const padded_bias = right + panels * panel_size;
+  float* const last_panel = Scratch(1, (s.channels + panels) * kColumns);
+  float* const padded_bias = last_panel + s.channels * kColumns;
   TileOperands t;
   t.pixel_step = s.strides * block.step();
   t.run_step = s.strides * block.pitch();
@@ -37,6 +36,11 @@ SQUEEZE_TF_INLINE void Forward(const ShiftConvSizes& s,
     std::fill_n(padded_bias, panels * kColumns, 0.0f);
     std::copy_n(bias + part.first_channel, num_filters, padded_bias);
   }
+  constexpr int64_t kVector = kColumns / 2;
+  if (num_filters % kVector != 0) {
+    PackPanel<kBytes>(kernel, s.channels, s.filters,
+                      part.first_channel + (panels - 1) * kColumns, last_panel);
+  }
   const int64_t num_rows = part.last_row - part.first_row;
   const int64_t blocks = (num_rows + most_rows - 1) / most_rows;
   const int64_t num_blocks = blocks * (part.last_image - part.first_image);
@@ -48,14 +52,13 @@ SQUEEZE_TF_INLINE void Forward(const ShiftConvSizes& s,
     block.Fill(x, image, first, rows, map);
     for (int64_t j = 0; j < panels; ++j) {
       const int64_t n = part.first_channel + j * kColumns;
-      t.right = right + j * panel_size;
-      t.bias = bias == nullptr ? nullptr : padded_bias + j * kColumns;
       t.columns =
           static_cast<int>(std::min<int64_t>(kColumns, part.last_channel - n));
-      if (i == 0) {  // while it is near
-        PackPanel<kBytes>(kernel, s.channels, s.filters, n,
-                          right + j * panel_size);
-      }
+      // Whole vectors are read where they lie; a copy would cost more.
+      const bool whole = t.columns % kVector == 0;
+      t.right = whole ? kernel + n : last_panel;
+      t.right_step = whole ? s.filters : kColumns;
+      t.bias = bias == nullptr ? nullptr : padded_bias + j * kColumns;
       t.left = map;
       t.result =
           output + (image * s.out_height + first) * t.result_run_step + n;

@@ -47,6 +47,7 @@ SQUEEZE_TF_INLINE void InputGrad(const ShiftConvSizes& s,
   t.run_step = s.out_width * left_step;
   t.deltas = deltas.data();
   t.depth = s.filters;
+  t.right_step = kPanel<kBytes>;
   t.result_step = s.strides * step;
   t.result_run_step = row_size;
   t.bias = nullptr;

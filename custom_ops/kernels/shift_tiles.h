@@ -44,9 +44,10 @@ struct TileOperands {
   int64_t run_step;       // from the first run to the second
   const int64_t* deltas;  // [depth], from a pixel to the values to sum
   int64_t depth;          // how many products a sum has
-  const float* right;     // [depth, panel]
-  float* result;          // of the first pixel
-  int64_t result_step;    // from a pixel of the result to the next
+  const float* right;     // [depth, panel], rows right_step apart
+  int64_t right_step;
+  float* result;        // of the first pixel
+  int64_t result_step;  // from a pixel of the result to the next
   int64_t result_run_step;
   int pixels[2];      // of each run that exist
   int columns;        // of the panel that exist
@@ -69,7 +70,7 @@ SQUEEZE_TF_INLINE void Tile(const TileOperands& t) {
     for (int v = 0; v < kVectors; ++v) {
       std::memcpy(&factor[v], right + v * kLanes, sizeof(Vector));
     }
-    right += kPanel<kBytes>;
+    right += t.right_step;
 #pragma GCC unroll 2
     for (int run = 0; run < 2; ++run) {
       const float* pixel = left + run * t.run_step;
@@ -175,24 +176,12 @@ SQUEEZE_TF_INLINE void MultiplyPanel(int64_t rows, int64_t pixels,
   }
 }
 
-// Copies columns [first, first + count) of a matrix [depth, columns] into a
-// panel [depth, kPanel]; columns that it does not have are zero.
+// Copies the columns from `first` on of a matrix [depth, columns] into a panel
+// [depth, kPanel]; columns that it does not have are zero.
 template <int kBytes>
 SQUEEZE_TF_INLINE void PackPanel(const float* matrix, int64_t depth,
                                  int64_t columns, int64_t first, float* panel) {
-  using Vector = typename Lanes<float, kBytes>::Vector;
-  constexpr int kLanes = Lanes<float, kBytes>::kCount;
   const int64_t count = std::min<int64_t>(kPanel<kBytes>, columns - first);
-  if (count == kPanel<kBytes>) {
-    for (int64_t k = 0; k < depth; ++k) {
-      Vector low, high;
-      std::memcpy(&low, matrix + k * columns + first, sizeof(Vector));
-      std::memcpy(&high, matrix + k * columns + first + kLanes, sizeof(Vector));
-      std::memcpy(panel + k * kPanel<kBytes>, &low, sizeof(Vector));
-      std::memcpy(panel + k * kPanel<kBytes> + kLanes, &high, sizeof(Vector));
-    }
-    return;
-  }
   std::fill_n(panel, depth * kPanel<kBytes>, 0.0f);
   for (int64_t k = 0; k < depth; ++k) {
     std::copy_n(matrix + k * columns + first, count,
