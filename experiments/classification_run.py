@@ -8,7 +8,7 @@ import pathlib
 import tensorflow as tf
 from absl import logging
 
-from experiments import detection_run
+from experiments import detection_run, kept_config
 from squeeze_tf import config as config_lib
 from squeeze_tf import training, whole_file
 from squeeze_tf.classification import config as classification_config
@@ -22,7 +22,7 @@ from squeeze_tf.classification import (
 from squeeze_tf.data import classification
 
 ClassificationConfig = classification_config.ClassificationConfig
-CONFIG, CLASS_NAMES = "config.json", "class_names.json"
+CONFIG, CLASS_NAMES = kept_config.FILE, "class_names.json"
 _OF_THE_NETWORK = (
     *("model", "input_height", "input_width", "channels", "mean", "std"),
     *("depth", "expansion", "form", "reduction", "rule", "width"),
@@ -251,28 +251,15 @@ def prepare_workdir(
     Raises:
       ValueError: the folder holds a run of another config or other classes.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    path = workdir / CONFIG
-    if path.exists():
-        there = dataclasses.asdict(config_lib.read(ClassificationConfig, path))
-        differing = [
-            f"{field} is {there[field]} there and {value} here"
-            for field, value in dataclasses.asdict(config).items()
-            if value != there[field]
-        ]
-        if differing:
-            raise ValueError(
-                f"{path} is of another run; take a new workdir, or remove it: "
-                + "; ".join(differing)
-            )
+    kept_config.check(config, workdir)
     kept = workdir / CLASS_NAMES
     if kept.exists() and class_names(workdir) != names:
         raise ValueError(
             f"{kept} names other classes than the data; take a new workdir"
         )
-    config_lib.write(config, path)
+    kept_config.keep(config, workdir)
     whole_file.write(kept, json.dumps(names, indent=2), shared=True)
-    logging.info("the run's settings lie in %s", path)
+    logging.info("the run's settings lie in %s", workdir / CONFIG)
 
 
 def _teacher(workdir: str, names: tuple[str, ...]) -> tf.keras.Model:

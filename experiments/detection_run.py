@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from experiments import kept_config
 from squeeze_tf import caffe_weights, training, whole_file
 from squeeze_tf import config as config_lib
 from squeeze_tf.data import class_lists, image_folders, splits
@@ -16,7 +17,7 @@ from squeeze_tf.detection import config as detection_config
 from squeeze_tf.detection import loss as loss_lib
 
 DetectionConfig = detection_config.DetectionConfig
-CONFIG, CLASS_LIST = "config.json", "class_list.yaml"
+CONFIG, CLASS_LIST = kept_config.FILE, "class_list.yaml"
 _OF_THE_NETWORK = (
     "model",
     "input_height",
@@ -375,26 +376,13 @@ def prepare_workdir(config: DetectionConfig, workdir: pathlib.Path) -> None:
     Raises:
       ValueError: the folder holds a run of another config or class list.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    path = workdir / CONFIG
-    if path.exists():
-        there = dataclasses.asdict(config_lib.read(DetectionConfig, path))
-        differing = [
-            f"{field} is {there[field]} there and {value} here"
-            for field, value in dataclasses.asdict(config).items()
-            if value != there[field]
-        ]
-        if differing:
-            raise ValueError(
-                f"{path} is of another run; take a new workdir, or remove it: "
-                + "; ".join(differing)
-            )
+    kept_config.check(config, workdir)
     class_list = class_lists.find(config.class_list)
     kept = workdir / CLASS_LIST
     if kept.exists() and kept.read_bytes() != class_list.read_bytes():
         raise ValueError(
             f"{kept} differs from {class_list}; take a new workdir"
         )
-    config_lib.write(config, path)
+    kept_config.keep(config, workdir)
     whole_file.write(kept, class_list.read_bytes(), shared=True)
-    logging.info("the run's settings lie in %s", path)
+    logging.info("the run's settings lie in %s", workdir / CONFIG)

@@ -23,14 +23,33 @@ from squeeze_tf.efficiency import (
 )
 from squeeze_tf.efficiency import machine as machine_lib
 from squeeze_tf.segmentation import models as segmentation_models
+from squeeze_tf.shift_applications import face, style_transfer
 
 keras = tf.keras
 
 # Topic to its models and the channels of their inputs.
 MODELS: dict[str, tuple[dict[str, Callable[..., keras.Model]], int]] = {
-    "classification": (classification_models.MODELS, 3),
+    "classification": (
+        classification_models.MODELS
+        | {
+            "diracdeltanet_w4a4": functools.partial(
+                classification_models.MODELS["diracdeltanet"],
+                weight_bits=4,
+                activation_bits=4,
+            )
+        },
+        3,
+    ),
     "detection": (detection_models.MODELS, 3),
     "segmentation": (segmentation_models.MODELS, 5),
+    "faces": ({"shift_facenet": face.shift_facenet}, 3),
+    "style": (
+        {
+            form: functools.partial(style_transfer.style_transformer, form=form)
+            for form in style_transfer.FORMS
+        },
+        3,
+    ),
 }
 PICTURE = "efficiency.png"
 _MEASURED = "measured"

@@ -7,25 +7,34 @@ segmentation: input `grid` [1, H, W, 5] (x, y, z, intensity, range, 0 where
 there is no return), output `scores` [1, H, W, C]. Of detection: input `image`
 [1, H, W, 3] (red, green, blue, 0 to 255), outputs `boxes` [1, N, 4] (centre
 x, y, width, height in pixels of it), `class_ids` and `scores` [1, N], 0 where
-there is no box: the final ones, nothing is left to do outside. Each is
-compared with the live model on the validation data; one that agrees less than
-the bound is removed and the exit code is 1.
+there is no box: the final ones, nothing is left to do outside. Of classifiers:
+input `image` as before, output `scores` [1, C], logits. Of faces: `embedding`
+[1, E] of unit length. Of a style: `picture` [1, H, W, 3], 0 to 255. Each is
+compared with the live model on the validation data (faces and styles: what
+they learned on); one that agrees less than the bound is removed and the exit
+code is 1.
 """
-
-import pathlib
 
 from absl import flags
 
 from experiments import (
+    classification_export,
+    classification_run,
     detection_export,
     detection_run,
+    faces_export,
+    faces_run,
+    kept_config,
     model_export,
     segmentation_export,
+    segmentation_run,
+    style_export,
+    style_run,
 )
 from squeeze_tf import command_line
 
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Of train_segmentation or train_detection."
+    "workdir", None, "Of a training script or stylize."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.")
 _DATA = flags.DEFINE_string("data", None, "Scans or images to compare on.")
@@ -35,14 +44,20 @@ _FORMATS = flags.DEFINE_list(
 _NUM_INPUTS = flags.DEFINE_integer(
     "num_inputs", 4, "Scans or images to compare on."
 )
+# Of a run's settings: what exports it.
+_EXPORTS = {
+    segmentation_run.SegmentationConfig: segmentation_export.run,
+    detection_run.DetectionConfig: detection_export.run,
+    classification_run.ClassificationConfig: classification_export.run,
+    faces_run.FaceConfig: faces_export.run,
+    style_run.StyleConfig: style_export.run,
+}
 
 
 def main(_: list[str]) -> None:
     """Exports with the flags' settings."""
-    workdir = pathlib.Path(_WORKDIR.value)
-    is_detector = (workdir / detection_run.CLASS_LIST).exists()
-    run = (detection_export if is_detector else segmentation_export).run
-    run(
+    kind = kept_config.kind(_WORKDIR.value, _EXPORTS)
+    _EXPORTS[kind](
         _WORKDIR.value,
         _OUTPUT.value,
         _DATA.value,

@@ -44,18 +44,50 @@ def run(
     """
     workdir = pathlib.Path(workdir)
     face_config.check(config)
-    with_data = _drawn(config, workdir) if config.drawn_identities else config
-    identities = training_identities(with_data)
-    pairs = test_pairs(with_data, identities)  # fails before, not after hours
-    model = train(with_data, config, identities, workdir, verbose)
+    settings = with_data(config, workdir)
+    identities = training_identities(settings)
+    pairs = test_pairs(settings, identities)  # fails before, not after hours
+    model = train(settings, config, identities, workdir, verbose)
     embedder = face.embedder_of(model)
     training.save_model(embedder, workdir / EMBEDDER)
     if pairs is None:
         print("no test_data is given, so nothing is tested")
         return {}
-    found = evaluate(with_data, embedder, pairs, workdir)
+    found = evaluate(settings, embedder, pairs, workdir)
     print(verification.table(found))
     return found
+
+
+def with_data(config: FaceConfig, workdir: pathlib.Path) -> FaceConfig:
+    """Settings with the folders of the faces.
+
+    Where persons are to be drawn, some to train and others to test, they are,
+    unless they are there.
+    """
+    if not config.drawn_identities:
+        return config
+    folders = [workdir / "drawn" / part for part in ("train", "test")]
+    for seed, folder in enumerate(folders):
+        if not (folder / synthetic_faces.PAIRS).exists():  # written last
+            synthetic_faces.write(
+                folder,
+                num_identities=config.drawn_identities,
+                images_per_identity=config.drawn_images,
+                size=config.image_size,
+                seed=2 * config.seed + seed,
+                pairs_per_fold=_DRAWN_PAIRS,
+            )
+    print(
+        "The faces are drawings of made-up persons: what comes out shows that "
+        "everything works, and says nothing of real faces."
+    )
+    train, test = folders
+    return dataclasses.replace(
+        config,
+        train_data=str(train),
+        test_data=str(test),
+        pairs=str(test / synthetic_faces.PAIRS),
+    )
 
 
 def training_identities(config: FaceConfig) -> list[face_folders.Identity]:
@@ -177,29 +209,3 @@ def evaluate(
     roc_picture.write(folder / ROC, curve)
     whole_file.write(folder / EVALUATION, json.dumps(found, indent=2))
     return found
-
-
-def _drawn(config: FaceConfig, workdir: pathlib.Path) -> FaceConfig:
-    """Draws persons to train and others to test, unless they are there."""
-    folders = [workdir / "drawn" / part for part in ("train", "test")]
-    for seed, folder in enumerate(folders):
-        if not (folder / synthetic_faces.PAIRS).exists():  # written last
-            synthetic_faces.write(
-                folder,
-                num_identities=config.drawn_identities,
-                images_per_identity=config.drawn_images,
-                size=config.image_size,
-                seed=2 * config.seed + seed,
-                pairs_per_fold=_DRAWN_PAIRS,
-            )
-    print(
-        "The faces are drawings of made-up persons: what comes out shows that "
-        "everything works, and says nothing of real faces."
-    )
-    train, test = folders
-    return dataclasses.replace(
-        config,
-        train_data=str(train),
-        test_data=str(test),
-        pairs=str(test / synthetic_faces.PAIRS),
-    )

@@ -1,7 +1,9 @@
 """The settings of a run, kept in its folder and compared when it goes on."""
 
 import dataclasses
+import os
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from squeeze_tf import config as config_lib
@@ -19,18 +21,51 @@ def keep(config: Any, workdir: pathlib.Path) -> None:
     Raises:
       ValueError: the folder holds a run with other settings.
     """
+    check(config, workdir)
     workdir.mkdir(parents=True, exist_ok=True)
+    config_lib.write(config, workdir / FILE)
+
+
+def check(config: Any, workdir: pathlib.Path) -> None:
+    """Refuses the folder of a run with other settings; writes nothing.
+
+    Raises:
+      ValueError: says which settings differ.
+    """
     path = workdir / FILE
-    if path.exists():
-        there = dataclasses.asdict(config_lib.read(type(config), path))
-        differing = [
-            f"{field} is {there[field]} there and {value} here"
-            for field, value in dataclasses.asdict(config).items()
-            if value != there[field]
-        ]
-        if differing:
-            raise ValueError(
-                f"{path} is of another run; take a new workdir, or remove it: "
-                + "; ".join(differing)
-            )
-    config_lib.write(config, path)
+    if not path.exists():
+        return
+    there = dataclasses.asdict(config_lib.read(type(config), path))
+    differing = [
+        f"{field} is {there[field]} there and {value} here"
+        for field, value in dataclasses.asdict(config).items()
+        if value != there[field]
+    ]
+    if differing:
+        raise ValueError(
+            f"{path} is of another run; take a new workdir, or remove it: "
+            + "; ".join(differing)
+        )
+
+
+def kind(workdir: str | os.PathLike, kinds: Iterable[type]) -> type:
+    """Of which of some dataclasses the settings of a run are.
+
+    Args:
+      workdir: of the run.
+      kinds: dataclasses.
+
+    Raises:
+      ValueError: of none.
+      OSError: there are no settings.
+    """
+    path = pathlib.Path(workdir) / FILE
+    kinds = tuple(kinds)
+    for candidate in kinds:
+        try:
+            config_lib.read(candidate, path)
+        except ValueError:
+            continue
+        return candidate
+    names = ", ".join(candidate.__name__ for candidate in kinds)
+    raise ValueError(f"{path}: expected the fields of one of {names}")

@@ -7,6 +7,7 @@ import pathlib
 import tensorflow as tf
 from absl import logging
 
+from experiments import kept_config
 from squeeze_tf import config as config_lib
 from squeeze_tf import training, whole_file
 from squeeze_tf.data import label_maps, lidar_grids
@@ -16,7 +17,7 @@ from squeeze_tf.segmentation import config as segmentation_config
 
 SegmentationConfig = segmentation_config.SegmentationConfig
 CONFIG, LABEL_MAP, PROJECTION = (
-    "config.json",
+    kept_config.FILE,
     "label_map.yaml",
     "projection.json",
 )
@@ -313,27 +314,14 @@ def prepare_workdir(
     Raises:
       ValueError: the folder holds a run of another config or label map.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    path = workdir / CONFIG
-    if path.exists():
-        there = dataclasses.asdict(config_lib.read(SegmentationConfig, path))
-        differing = [
-            f"{field} is {there[field]} there and {value} here"
-            for field, value in dataclasses.asdict(config).items()
-            if value != there[field]
-        ]
-        if differing:
-            raise ValueError(
-                f"{path} is of another run; take a new workdir, or remove it: "
-                + "; ".join(differing)
-            )
+    kept_config.check(config, workdir)
     label_map = label_maps.find(config.label_map)
     kept = workdir / LABEL_MAP
     if kept.exists() and kept.read_bytes() != label_map.read_bytes():
         raise ValueError(f"{kept} differs from {label_map}; take a new workdir")
-    config_lib.write(config, path)
+    kept_config.keep(config, workdir)
     whole_file.write(kept, label_map.read_bytes(), shared=True)
     view = inputs.find_projection(config.projection)
     if fits(view, shape):
         config_lib.write(view, workdir / PROJECTION)
-    logging.info("the run's settings lie in %s", path)
+    logging.info("the run's settings lie in %s", workdir / CONFIG)

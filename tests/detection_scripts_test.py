@@ -3,9 +3,7 @@
 import json
 import pathlib
 import shutil
-import signal
 import tempfile
-import time
 
 import cv2
 import numpy as np
@@ -84,15 +82,11 @@ class DetectionScriptsTest(absltest.TestCase):
 
     def test_a_killed_run_started_again_gives_the_same_record(self):
         workdir = self.folder / "killed"
-        process = scripts.start(
-            "-m", "experiments.train_detection", *self.arguments(workdir)
+        scripts.killed(
+            workdir,
+            *("-m", "experiments.train_detection"),
+            *self.arguments(workdir),
         )
-        latest = workdir / "checkpoints" / "checkpoint"
-        while not latest.exists() and process.poll() is None:
-            time.sleep(0.01)
-        process.kill()
-        done = scripts.finish(process)
-        self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
         self.assert_refused(
             self.train(workdir, "--set=box_weight=1"), "another run"
         )

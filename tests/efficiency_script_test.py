@@ -66,6 +66,37 @@ class EfficiencyTest(absltest.TestCase):
         self.assertIn("batch 2", done.stdout)
         self.assertIn("time: 100%", done.stderr)
 
+    def test_networks_of_chapter_6_are_counted_whole(self):
+        for name, size in (
+            ("faces/shift_facenet", "32x32"),
+            ("style/shift_all", "8x8"),
+        ):
+            found, _ = run(
+                model=name,
+                input_size=size,
+                machine="titan_x",
+                repeats=0,
+                output=str(self.folder / name),
+            )
+            self.assertTrue(all(load.is_counted for load in found.loads), name)
+            self.assertGreater(metrics.total(found.loads).macs, 0)
+
+    def test_quantised_layers_are_counted_with_their_bits(self):
+        found, printed = run(
+            model="classification/diracdeltanet_w4a4",
+            machine="titan_x",
+            repeats=0,
+            output=str(self.folder / "new"),
+        )
+        loads = {load.name: load for load in found.loads if load.macs}
+        self.assertAlmostEqual(metrics.total(found.loads).macs / 330e6, 1, 2)
+        self.assertEqual(loads["conv1"].weight_bits, 32)
+        self.assertEqual(loads["fc"].weight_bits, 32)
+        for name in ("conv2", "stage2_0_conv2", "stage4_3_conv1", "conv5"):
+            self.assertEqual(loads[name].weight_bits, 4)
+            self.assertEqual(loads[name].activation_bits, 4)
+        self.assertIn("stage3_7_conv2", printed)
+
     def test_a_bad_argument_ends_in_one_line(self):
         done = scripts.script("measure_efficiency", "--model=segmentation/x")
         self.assertNotEqual(done.returncode, 0)

@@ -3,9 +3,7 @@
 import json
 import pathlib
 import re
-import signal
 import tempfile
-import time
 
 import numpy as np
 import tensorflow as tf
@@ -102,20 +100,11 @@ class TrainedTest(absltest.TestCase):
 
     def test_a_killed_run_started_again_gives_the_same_record(self):
         workdir = self.folder / "killed"
-        process = scripts.start(
-            "-m",
-            "experiments.train_segmentation",
-            *_SMOKE,
-            _FIRST,
-            _SECOND,
-            f"--workdir={workdir}",
+        scripts.killed(
+            workdir,
+            *("-m", "experiments.train_segmentation"),
+            *(*_SMOKE, _FIRST, _SECOND, f"--workdir={workdir}"),
         )
-        latest = workdir / "checkpoints" / "checkpoint"
-        while not latest.exists() and process.poll() is None:
-            time.sleep(0.01)
-        process.kill()
-        done = scripts.finish(process)
-        self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
         # Meanwhile, another config is refused there and changes nothing.
         before = content(workdir)
         self.assert_refused(

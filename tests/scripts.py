@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -48,3 +50,26 @@ def python(*arguments: object) -> subprocess.CompletedProcess:
 def script(name: str, *arguments: object) -> subprocess.CompletedProcess:
     """Runs a script of experiments/ to its end."""
     return python("-m", f"experiments.{name}", *arguments)
+
+
+def killed(workdir: pathlib.Path, *arguments: object) -> str:
+    """Runs Python until its first checkpoint, then ends it by SIGKILL.
+
+    Args:
+      workdir: of the run.
+      arguments: of Python.
+
+    Returns:
+      What it printed.
+
+    Raises:
+      AssertionError: it ended by itself.
+    """
+    process = start(*arguments)
+    latest = workdir / "checkpoints" / "checkpoint"
+    while not latest.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    done = finish(process)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return done.stdout

@@ -1,19 +1,25 @@
 """stylize as it is called: learning, resuming, repainting, refusing."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
-import signal
+import runpy
 import tempfile
-import time
 from unittest import mock
 
 import numpy as np
+import tensorflow as tf
 from absl.testing import absltest
 
 from experiments import style_run
 from squeeze_tf import training
-from squeeze_tf.shift_applications import images, style_config, style_transfer
+from squeeze_tf.shift_applications import (
+    images,
+    style_config,
+    style_transfer,
+    vgg_features,
+)
 from tests import scripts
 
 
@@ -27,12 +33,38 @@ def read_only(model, batches, **_):
     return list(batches(0))
 
 
+@contextlib.contextmanager
+def small():
+    """One residual module and a narrow VGG16, which are traced sooner."""
+    blocks = tuple((i, count, 8) for i, count in ((1, 1), (2, 1), (3, 1)))
+    with (
+        mock.patch.object(style_transfer, "_NUM_RESIDUAL", 1),
+        mock.patch.object(vgg_features, "_BLOCKS", blocks),
+    ):
+        yield
+
+
+def small_script():
+    """stylize, as called, with the small network."""
+    with small():
+        runpy.run_module("experiments.stylize", run_name="__main__")
+
+
+SCRIPT = (
+    "-c",
+    "from tests import style_scripts_test as t; t.small_script()",
+)
+
+
 class StyleScriptsTest(absltest.TestCase):
     """One short run on noise, which all tests here share."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.enterClassContext(small())
+        tf.config.run_functions_eagerly(True)  # tracing takes longer
+        cls.addClassCleanup(tf.config.run_functions_eagerly, False)
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
@@ -49,6 +81,8 @@ class StyleScriptsTest(absltest.TestCase):
             style=str(cls.style),
             content=str(cls.content),
             vgg_weights="random",
+            image_size=16,
+            style_size=16,
             epochs=6,
         )
         cls.workdir = cls.folder / "run"
@@ -71,18 +105,14 @@ class StyleScriptsTest(absltest.TestCase):
 
     def test_a_killed_run_started_again_gives_the_same_record(self):
         workdir = self.folder / "killed"
-        process = scripts.start(
-            *("-m", "experiments.stylize", "--config=smoke"),
+        scripts.killed(
+            workdir,
+            *SCRIPT,
+            *("--config=smoke", "--vgg_weights=random", "--set=epochs=6"),
+            *("--set=image_size=16", "--set=style_size=16"),
             *(f"--style={self.style}", f"--content={self.content}"),
-            *("--vgg_weights=random", "--set=epochs=6"),
             f"--workdir={workdir}",
         )
-        latest = workdir / "checkpoints" / "checkpoint"
-        while not latest.exists() and process.poll() is None:
-            time.sleep(0.01)
-        process.kill()
-        done = scripts.finish(process)
-        self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
         with self.assertRaisesRegex(ValueError, "style_weight is"):
             other = dataclasses.replace(self.config, style_weight=1.0)
             style_run.train(other, workdir, verbose=0)
@@ -95,8 +125,8 @@ class StyleScriptsTest(absltest.TestCase):
 
     def test_a_folder_is_repainted(self):
         output = self.folder / "painted"
-        done = scripts.script(
-            "stylize",
+        done = scripts.python(
+            *SCRIPT,
             f"--workdir={self.workdir}",
             f"--input={self.content}",
             f"--output={output}",

@@ -30,10 +30,15 @@ def set_batch_norm(layer, found, key):
 
 
 class CountsTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = diracdeltanet.diracdeltanet()
+        cls.found = workload.workloads(cls.model)
+
     def test_are_the_thesiss_layer_by_layer(self):
         # Ch. 6 Table 11: 330 M MACs and 3.3 M parameters.
-        model = diracdeltanet.diracdeltanet()
-        found = workload.workloads(model)
+        model, found = self.model, self.found
         self.assertTrue(all(w.is_counted for w in found))
         facts = json.loads(
             shared_files.path(f"{_FACTS}/architectures.json").read_text()
@@ -49,8 +54,7 @@ class CountsTest(absltest.TestCase):
 
     def test_stem_has_the_weights_that_the_text_says(self):
         # Ch. 6 §4.2: 2144 weights (648 before) and 30.5 M FLOPs.
-        model = diracdeltanet.diracdeltanet()
-        found = {w.name: w for w in workload.workloads(model)}
+        found = {w.name: w for w in self.found}
         stem = [found["conv1"], found["conv2"]]
         self.assertEqual(sum(w.parameters for w in stem), 2144)
         self.assertEqual(round(sum(w.macs for w in stem) / 1e6, 1), 30.5)
@@ -126,12 +130,13 @@ class ModelTest(parameterized.TestCase):
         model.compile(
             keras.optimizers.SGD(1e-2, clipnorm=1.0),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            run_eagerly=True,  # tracing takes longer
         )
         x = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1))
         x = x.astype(np.float32)
         y = np.arange(16) % 4
         first = model.evaluate(x, y, verbose=0)
-        model.fit(x, y, epochs=20, verbose=0)
+        model.fit(x, y, epochs=6, verbose=0)
         self.assertLess(model.evaluate(x, y, verbose=0), first)
         again = keras.models.model_from_json(model.to_json())
         again.set_weights(model.get_weights())

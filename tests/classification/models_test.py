@@ -1,15 +1,22 @@
 """What all classifiers do: learn, come back from files, be exported."""
 
+import contextlib
 import functools
 import inspect
 import tempfile
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from squeeze_tf import export
-from squeeze_tf.classification import models
+from squeeze_tf.classification import (
+    models,
+    resnet50,
+    shiftnet,
+    shufflenet_v2,
+)
 from squeeze_tf.efficiency import workload
 
 keras = tf.keras
@@ -28,14 +35,31 @@ SMALL = {
 }
 
 
+@contextlib.contextmanager
+def shallow():
+    """Each group of a network has two modules at most."""
+    variants = {
+        name: (tuple((k, n, e, (r[0], 1)) for k, n, e, r in groups), *rest)
+        for name, (groups, *rest) in shiftnet.VARIANTS.items()
+    }
+    stages = tuple((2, width) for _, width in resnet50.STAGES)
+    with (
+        mock.patch.object(shiftnet, "VARIANTS", variants),
+        mock.patch.object(resnet50, "STAGES", stages),
+        mock.patch.object(shufflenet_v2, "REPEATS", (2, 2, 2)),
+    ):
+        yield
+
+
 def build(name, input_shape=(8, 8, 1), **options):
     keras.utils.set_random_seed(0)
     small = {
         k: v for k, v in SMALL.items() if k in models.OPTIONS.get(name, ())
     }
-    return models.MODELS[name](
-        input_shape=input_shape, num_classes=4, **small | options
-    )
+    with shallow():
+        return models.MODELS[name](
+            input_shape=input_shape, num_classes=4, **small | options
+        )
 
 
 @functools.cache

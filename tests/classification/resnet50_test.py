@@ -1,5 +1,7 @@
 """ResNet50 and its shift variant: the parameters of Ch. 6 Table 3."""
 
+import functools
+
 from absl.testing import absltest, parameterized
 
 from squeeze_tf.classification import resnet50
@@ -14,11 +16,17 @@ def rounded(count):
     return float(f"{count / 1e6:.2g}")
 
 
+@functools.cache
+def trained(make, **options):
+    """Trained parameters of a built network."""
+    return counts.trained(make(**options))
+
+
 class CountsTest(parameterized.TestCase):
     @parameterized.parameters(*PRINTED)
     def test_parameters_are_those_of_table_3(self, reduction):
         shift, plain = (
-            counts.trained(make(reduction=reduction))
+            trained(make, reduction=reduction)
             for make in (resnet50.shift_resnet50, resnet50.resnet50)
         )
         self.assertEqual((rounded(shift), rounded(plain)), PRINTED[reduction])
@@ -34,20 +42,20 @@ class CountsTest(parameterized.TestCase):
                 if i == 0:
                     total += channels * 4 * width + 2 * 4 * width
                 channels = 4 * width
-        self.assertEqual(counts.trained(resnet50.resnet50()), total)
+        self.assertEqual(trained(resnet50.resnet50, reduction=1), total)
         self.assertEqual(total, 25_557_032)
 
     def test_convolutions_take_each_other_s_place(self):
         # 9 w² of a 3x3 convolution against 2 E w² of two 1x1 ones, and the
         # normalisation of the E w channels between them.
-        plain = counts.trained(resnet50.resnet50())
-        for expansion in (1, 3):
+        plain = trained(resnet50.resnet50, reduction=1)
+        for expansion, options in ((1, {"expansion": 1}), (3, {})):
             expected = plain + sum(
                 count * ((2 * expansion - 9) * w**2 + 2 * expansion * w)
                 for count, w in resnet50.STAGES
             )
-            made = resnet50.shift_resnet50(expansion=expansion)
-            self.assertEqual(counts.trained(made), expected)
+            made = trained(resnet50.shift_resnet50, reduction=1, **options)
+            self.assertEqual(made, expected)
 
     def test_without_channels_it_is_refused(self):
         with self.assertRaisesRegex(ValueError, "leave a channel; got 5000"):

@@ -1,5 +1,7 @@
 """ShiftNet: parameters of Ch. 6 Table 8, layers of Table 7."""
 
+import functools
+
 from absl.testing import absltest, parameterized
 
 from squeeze_tf.classification import shiftnet
@@ -7,10 +9,15 @@ from squeeze_tf.layers import shift
 from tests.classification import counts
 
 
+@functools.cache
+def network(variant):
+    return shiftnet.shiftnet(variant=variant)
+
+
 class CountsTest(parameterized.TestCase):
     @parameterized.parameters(("a", 4.1), ("b", 1.1), ("c", 0.78))
     def test_every_layer_is_the_reference_s(self, variant, printed):
-        model = shiftnet.shiftnet(variant=variant)
+        model = network(variant)
         found = counts.reference(f"ShiftNet-{variant.upper()}")
         self.assertEqual(
             counts.kernels(model), found["params"]["conv_fc_weights"]
@@ -33,7 +40,7 @@ class CountsTest(parameterized.TestCase):
             found = counts.reference(f"ShiftNet-{variant.upper()}")["params"]
             # The reference has them behind the convolutions, so it counts the
             # channels that "c" gains in its modules of stride 2.
-            model = shiftnet.shiftnet(variant=variant)
+            model = network(variant)
             self.assertEqual(
                 counts.trained(model) + 2 * widened,
                 found["with_bn_affine_and_fc_bias"],
@@ -45,7 +52,7 @@ class CountsTest(parameterized.TestCase):
             ("b", (5, 6, 7, 3), (5, 5, 3, 3)),
             ("c", (1, 4, 4, 3), (3, 3, 3, 3)),
         ):
-            model = shiftnet.shiftnet(variant=variant, input_shape=(64, 64, 3))
+            model = network(variant)
             layers = [
                 x for x in model.layers if isinstance(x, shift.ShiftConv2D)
             ]

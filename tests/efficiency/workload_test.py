@@ -156,6 +156,7 @@ class OtherLayersTest(parameterized.TestCase):
     @parameterized.parameters(
         (layers.BatchNormalization(), 20),
         (layers.LayerNormalization(), 10),
+        (layers.UnitNormalization(), 0),
         (layers.ReLU(), 0),
         (layers.Activation("sigmoid"), 0),
         (layers.PReLU(shared_axes=(1, 2)), 5),

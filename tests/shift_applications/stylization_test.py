@@ -9,14 +9,19 @@ keras = tf.keras
 
 
 class PainterTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
         keras.utils.set_random_seed(0)
-        self.model = style_transfer.style_transformer(input_shape=(32, 32, 3))
+        cls.model = style_transfer.style_transformer(input_shape=(32, 32, 3))
         # Nothing is trained; so that its pictures are not all black.
-        kernel, bias = self.model.get_layer("deconv3").get_weights()
-        self.model.get_layer("deconv3").set_weights([40 * kernel, bias + 128])
-        self.paint = stylization.painter(self.model, "shift")
+        kernel, bias = cls.model.get_layer("deconv3").get_weights()
+        cls.model.get_layer("deconv3").set_weights([40 * kernel, bias + 128])
+        cls.painters = (stylization.painter(cls.model, "shift"),)
+
+    def paint(self, image):
+        (paint,) = self.painters
+        return paint(image)
 
     def image(self, *size):
         random = np.random.default_rng(0)

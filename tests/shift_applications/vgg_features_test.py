@@ -1,3 +1,4 @@
+import functools
 import pathlib
 import tempfile
 
@@ -24,6 +25,7 @@ LAYERS = {
 }
 
 
+@functools.cache
 def blobs():
     """As Caffe has them: [N, C, 3, 3], blue first."""
     random = np.random.default_rng(0)
@@ -106,7 +108,7 @@ class VggFeaturesTest(parameterized.TestCase):
 
     def test_files_that_lack_a_layer_are_refused(self):
         model = vgg_features.vgg16_features()
-        values = blobs()
+        values = dict(blobs())
         del values["conv4_2"]
         path = self.folder / "vgg.pkl"
         joblib.dump(values, path)
