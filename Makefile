@@ -61,7 +61,7 @@ lock:  ## Writes requirements.txt from requirements.in; needs uv.
 
 clean:  ## Removes everything made here, .venv too.
 	rm -rf $(VENV) build dist *.egg-info .bazelrc.user .pytest_cache \
-		.ruff_cache demo squeeze_tf/ops/*.so
+		.ruff_cache demo squeeze_tf/ops/*.so*
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The packages named are Debian's.

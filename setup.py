@@ -43,9 +43,17 @@ def cuda_folder() -> pathlib.Path | None:
         places.insert(0, pathlib.Path(os.path.realpath(compiler)).parents[1])
     for place in filter(None, places):
         folder = pathlib.Path(place)
-        library = next(folder.glob("lib*/libcudart_static.a"), None)
-        if (folder / "bin" / "nvcc").exists() and library:
+        if (folder / "bin" / "nvcc").exists() and cuda_runtime(folder):
             return folder
+    return None
+
+
+def cuda_runtime(folder: pathlib.Path) -> pathlib.Path | None:
+    """The static library of CUDA's runtime, where NVIDIA or Debian puts it."""
+    for place in ("lib64", "lib", "lib/x86_64-linux-gnu"):
+        library = folder / place / "libcudart_static.a"
+        if library.exists():
+            return library
     return None
 
 
@@ -61,7 +69,11 @@ class BuildOps(build_ext.build_ext):
             os.path.getmtime(name)
             for name in (*SOURCES, *CUDA_SOURCES, *HEADERS)
         )
-        if target.exists() and target.stat().st_mtime > newest:
+        # A library of another compiler, or without CUDA, is no longer right.
+        kept = target.with_suffix(".so.settings")
+        settings = f"{os.environ.get('CXX', 'g++')} CUDA {cuda_folder()}"
+        same = kept.exists() and kept.read_text() == settings
+        if same and target.exists() and target.stat().st_mtime > newest:
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = tensorflow_folder()
@@ -82,12 +94,12 @@ class BuildOps(build_ext.build_ext):
             if cuda:
                 objects = self.cuda_objects(cuda, scratch)
                 flags.append("-DSQUEEZE_TF_CUDA")
-                static = next(cuda.glob("lib*/libcudart_static.a"))
-                link += [str(static), "-ldl", "-lrt", "-lpthread"]
+                link += [str(cuda_runtime(cuda)), "-ldl", "-lrt", "-lpthread"]
             subprocess.run(
                 [*flags, *SOURCES, *objects, "-o", built, *link], check=True
             )
             os.replace(built, target)
+        kept.write_text(settings)
 
     def cuda_objects(self, cuda: pathlib.Path, scratch: str) -> list[str]:
         """Compiles the GPU functors, which use nothing of TensorFlow."""

@@ -32,6 +32,9 @@ def run(
     summary = evaluation.summary(scores, class_ids, names)
     summary["data"] = data or config.validation_data or config.train_data
     summary["dataset"] = config.dataset
+    if not data:
+        held_out = classification_run.is_held_out(config, images)
+        summary["held_out"] = held_out
     matrix = metrics.confusion(class_ids, scores.argmax(1), len(names))
     folder = pathlib.Path(output or pathlib.Path(workdir) / "evaluation")
     folder.mkdir(parents=True, exist_ok=True)

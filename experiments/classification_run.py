@@ -119,6 +119,20 @@ def held_out(
     return classification.with_classes(found, trained.class_names)
 
 
+def is_held_out(
+    config: ClassificationConfig, found: inputs.LabelledImages
+) -> bool:
+    """Whether validation images are others than trained the network.
+
+    A warning says so where they are not.
+    """
+    trained = images(config, "train")
+    if not found.paths or found.paths != trained.paths:
+        return True
+    logging.warning("these images also trained the network: none are held out")
+    return False
+
+
 def build(config: ClassificationConfig, num_classes: int) -> tf.keras.Model:
     """The uncompiled model of a config."""
     return models.MODELS[config.model](

@@ -44,6 +44,7 @@ def run(
     """
     workdir = pathlib.Path(workdir)
     face_config.check(config)
+    kept_config.check(config, workdir)
     settings = with_data(config, workdir)
     identities = training_identities(settings)
     pairs = test_pairs(settings, identities)  # fails before, not after hours

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 
 import tensorflow as tf
@@ -61,7 +62,7 @@ def run(
     results = [
         _result("full", config, classification_run.load(workdir), images)
     ]
-    before = str(workdir)
+    before = os.path.abspath(workdir)
     for weight_bits, activation_bits in steps:
         name = f"w{weight_bits}a{activation_bits}"
         step = dataclasses.replace(
@@ -71,11 +72,12 @@ def run(
             initial_weights=before,
         )
         print(f"{name}: from {before}")
-        before = str(folder / name)
+        before = os.path.abspath(folder / name)
         model = classification_run.train(step, before, verbose)
         model = classification_run.load(before)
         results.append(_result(name, step, model, images))
-    summary = {"steps": results}
+    held_out = classification_run.is_held_out(config, images)
+    summary = {"held_out": held_out, "steps": results}
     if max(steps[-1]) < 32:
         summary["integer"] = _whole_numbers(model, step, folder, images)
     whole_file.write(folder / FILE, json.dumps(summary, indent=2))

@@ -73,7 +73,7 @@ def tuple_of(
     )
     offsets = random.integers(-4, 5, 2 * channels)
     if random.integers(4) == 0:
-        offsets = random.choice([0, 1, -1, 2**31, -(2**62)], 2 * channels)
+        offsets = random.choice([0, 1, -1, 256, -256], 2 * channels)
     relu = bool(random.integers(2))
     arguments: dict[str, object] = {
         "offsets": offsets.tolist(),
@@ -141,6 +141,8 @@ def _changed(random: np.random.Generator, value: object) -> object:
     if isinstance(value, int):
         return int(random.choice([-1, 0, 2, 5, 2**20, 2**31, 2**62]))
     if isinstance(value, list):
+        if random.integers(2):
+            return [*value[1:], int(random.choice([257, 2**31, -(2**62)]))]
         return random.integers(-9, 9, random.integers(90)).tolist()
     return random.choice([tf.uint8, tf.int32, tf.float32])
 

@@ -82,7 +82,7 @@ __global__ void ForwardKernel(Sizes s, const float* x, const int2* offsets,
       const int64_t n = first_filter + thread % 16 * kSide + j;
       if (pixel >= s.pixels || n >= s.filters) continue;
       float sum = sums[i][j] + (bias == nullptr ? 0.0f : bias[n]);
-      output[pixel * s.filters + n] = relu ? fmaxf(sum, 0.0f) : sum;
+      output[pixel * s.filters + n] = relu && sum < 0.0f ? 0.0f : sum;
     }
   }
 }
@@ -298,6 +298,11 @@ std::string GpuInputGrad(void* stream, const ShiftConvSizes& sizes,
   const Sizes s = Plain(sizes);
   const int2* offsets = CopyOffsets(queue, sizes, scratch);
   float* products = AfterOffsets(sizes, scratch);
+  if (s.pixels == 0 || s.filters == 0) {
+    const int64_t values = s.batch * s.height * s.width * s.channels;
+    cudaMemsetAsync(input_gradient, 0, values * sizeof(float), queue);
+    return LastError();
+  }
   const dim3 grid(Blocks(s.pixels, kTile), Blocks(s.channels, kTile));
   ProductKernel<<<grid, kThreads, 0, queue>>>(s, gradient, output, kernel,
                                               products);
@@ -321,6 +326,15 @@ std::string GpuKernelGrad(void* stream, const ShiftConvSizes& sizes,
   const auto queue = static_cast<cudaStream_t>(stream);
   const Sizes s = Plain(sizes);
   const int2* offsets = CopyOffsets(queue, sizes, scratch);
+  if (s.pixels == 0 || s.channels == 0) {
+    const int64_t size = s.channels * s.filters * sizeof(float);
+    cudaMemsetAsync(kernel_gradient, 0, size, queue);
+    cudaMemsetAsync(bias_gradient, 0, s.filters * sizeof(float), queue);
+  }
+  if (s.pixels == 0) return LastError();
+  BiasGradKernel<<<Blocks(s.filters, 32), dim3(32, 8), 0, queue>>>(
+      s, gradient, output, bias_gradient);
+  if (s.channels == 0) return LastError();
   float* parts = AfterOffsets(sizes, scratch);
   const unsigned count = Blocks(s.pixels, kPixelsOfPart);
   const dim3 grid(Blocks(s.channels, kGradTile), Blocks(s.filters, kGradTile),
@@ -330,8 +344,6 @@ std::string GpuKernelGrad(void* stream, const ShiftConvSizes& sizes,
   const int64_t size = s.channels * s.filters;
   AddPartsKernel<<<Blocks(size, kThreads), kThreads, 0, queue>>>(
       parts, count, size, kernel_gradient);
-  BiasGradKernel<<<Blocks(s.filters, 32), dim3(32, 8), 0, queue>>>(
-      s, gradient, output, bias_gradient);
   return LastError();
 }
 

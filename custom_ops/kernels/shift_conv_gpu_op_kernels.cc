@@ -57,7 +57,9 @@ class GpuForwardKernel : public GpuKernelBase {
     const ShiftConvSizes sizes = Sizes(x.shape(), kernel.dim_size(1));
     OP_REQUIRES_OK(c, CheckBias(sizes, bias));
     Tensor *output, scratch;
-    OP_REQUIRES_OK(c, c->allocate_output(0, OutputShape(sizes), &output));
+    TensorShape shape;
+    OP_REQUIRES_OK(c, OutputShape(sizes, &shape));
+    OP_REQUIRES_OK(c, c->allocate_output(0, shape, &output));
     if (output->NumElements() == 0) return;
     OP_REQUIRES_OK(c, Scratch(c, GpuForwardScratch(sizes), &scratch));
     const std::string error =

@@ -17,6 +17,8 @@ namespace squeeze_tf {
 inline constexpr int64_t kLeastMacs = 1 << 20;
 // Channels are shared out by so many: a panel of every instruction set.
 inline constexpr int64_t kChannelUnit = 32;
+// No offset may be larger, so that zeros around a map stay a small part of it.
+inline constexpr int64_t kMostReach = 256;
 // No side of a map may be longer, so that sizes stay within 64 bits.
 inline constexpr int64_t kMostSide = 1 << 20;
 
@@ -33,6 +35,12 @@ class ShiftConvKernelBase : public tensorflow::OpKernel {
                 tensorflow::errors::InvalidArgument(
                     "offsets must be pairs (dy, dx); got ", offsets_.size(),
                     " numbers"));
+    for (int64_t offset : offsets_) {
+      OP_REQUIRES(c, -kMostReach <= offset && offset <= kMostReach,
+                  tensorflow::errors::InvalidArgument(
+                      "offsets must be -", kMostReach, " to ", kMostReach,
+                      "; got ", offset));
+    }
     OP_REQUIRES(c, strides_ >= 1 && strides_ <= kMostSide,
                 tensorflow::errors::InvalidArgument(
                     "strides must be 1 to ", kMostSide, "; got ", strides_));
@@ -105,9 +113,10 @@ class ShiftConvKernelBase : public tensorflow::OpKernel {
                           x.dim_size(3), filters, strides_, offsets_);
   }
 
-  tensorflow::TensorShape OutputShape(const ShiftConvSizes& s) const {
-    return tensorflow::TensorShape(
-        {s.batch, s.out_height, s.out_width, s.filters});
+  static tensorflow::Status OutputShape(const ShiftConvSizes& s,
+                                        tensorflow::TensorShape* shape) {
+    return tensorflow::TensorShape::BuildTensorShape(
+        {s.batch, s.out_height, s.out_width, s.filters}, shape);
   }
 
   // That a gradient, and the output if it is needed, are as the forward pass
@@ -115,7 +124,8 @@ class ShiftConvKernelBase : public tensorflow::OpKernel {
   tensorflow::Status CheckGradient(const ShiftConvSizes& s,
                                    const tensorflow::Tensor& gradient,
                                    const tensorflow::Tensor& output) const {
-    const tensorflow::TensorShape expected = OutputShape(s);
+    tensorflow::TensorShape expected;
+    TF_RETURN_IF_ERROR(OutputShape(s, &expected));
     if (gradient.shape() != expected || (relu_ && output.shape() != expected)) {
       return tensorflow::errors::InvalidArgument(
           "gradient", relu_ ? " and output" : "", " must be ",

@@ -28,7 +28,9 @@ class ShiftConvKernel : public ShiftConvKernelBase {
     const ShiftConvSizes sizes = Sizes(x.shape(), kernel.dim_size(1));
     OP_REQUIRES_OK(c, CheckBias(sizes, bias));
     Tensor* output;
-    OP_REQUIRES_OK(c, c->allocate_output(0, OutputShape(sizes), &output));
+    TensorShape shape;
+    OP_REQUIRES_OK(c, OutputShape(sizes, &shape));
+    OP_REQUIRES_OK(c, c->allocate_output(0, shape, &output));
     if (output->NumElements() == 0) return;
     ShareMap(c, sizes, sizes.out_height, sizes.filters, true,
              [&](const ShiftConvPart& part) {
@@ -133,7 +135,9 @@ class IntegerShiftConvKernel : public ShiftConvKernelBase {
                         counts ? "" : ", with none where sums are asked for",
                         "; got ", thresholds.shape().DebugString()));
     Tensor* output;
-    OP_REQUIRES_OK(c, c->allocate_output(0, OutputShape(sizes), &output));
+    TensorShape shape;
+    OP_REQUIRES_OK(c, OutputShape(sizes, &shape));
+    OP_REQUIRES_OK(c, c->allocate_output(0, shape, &output));
     if (output->NumElements() == 0) return;
     const IntegerResult result = {
         counts ? nullptr : output->flat<int32_t>().data(),

@@ -97,7 +97,7 @@ SQUEEZE_TF_INLINE void Tile(const TileOperands& t) {
           std::memcpy(&bias, t.bias + v * kLanes, sizeof(Vector));
           sum += bias;
         }
-        if (t.relu) sum = sum > Vector{} ? sum : Vector{};
+        if (t.relu) sum = sum < Vector{} ? Vector{} : sum;  // NaN stays
         float* const to = first + i * t.result_step + v * kLanes;
         const int left_over = t.columns - v * kLanes;
         if (i >= t.pixels[run]) {

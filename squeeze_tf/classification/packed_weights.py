@@ -6,15 +6,19 @@ the lowest of its filter it is.
 """
 
 import os
+import zipfile
+import zlib
 
 import numpy as np
 import tensorflow as tf
 
 from squeeze_tf import whole_file
-from squeeze_tf.layers import integer
+from squeeze_tf.layers import channels, integer, quantization, shift
 
 keras = tf.keras
 
+# Whose layers a stored model may have; Keras must know them.
+_LAYERS = (channels, integer, quantization, shift)
 _KERNELS = integer.IntegerConv2D | integer.IntegerDense
 
 
@@ -57,7 +61,10 @@ def load(path: str | os.PathLike) -> keras.Model:
                     for i, weight in enumerate(layer.weights)
                 ]
                 layer.set_weights(weights)
-    except (KeyError, EOFError, ValueError) as error:
+    except (
+        *(KeyError, EOFError, ValueError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
         raise ValueError(
             f"{path} holds no network of whole numbers as quantize writes "
             f"them: {error}"

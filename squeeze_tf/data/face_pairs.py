@@ -52,7 +52,7 @@ def read(path: str | os.PathLike, folder: str | os.PathLike) -> Pairs:
         raise FileNotFoundError(f"{path}: no such list of pairs")
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder of faces")
-    return (table if path.suffix == ".csv" else lfw)(path, folder)
+    return (table if path.suffix.lower() == ".csv" else lfw)(path, folder)
 
 
 def lfw(path: pathlib.Path, folder: pathlib.Path) -> Pairs:
@@ -240,7 +240,7 @@ def _table_ends(
 
 def _csv_rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line numbers and rows."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         columns = set(reader.fieldnames or ())
         if not set(COLUMNS[:3]) <= columns <= set(COLUMNS):

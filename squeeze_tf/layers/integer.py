@@ -37,7 +37,7 @@ class ToLevels(_Untrained):
 
     def __init__(self, *, bits: int, scale: float, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.bits, self.scale = bits, scale
+        self.bits, self.scale = _byte(bits), scale
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Any shape to the same."""
@@ -125,7 +125,7 @@ class IntegerConv2D(_Untrained):
     ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
-        self.out_bits, self.weight_bits = out_bits, weight_bits
+        self.out_bits, self.weight_bits = _byte(out_bits), weight_bits
         self.strides = strides
         self.kernel_size = kernel_size
         self.dilation_rate = dilation_rate
@@ -213,3 +213,10 @@ class IntegerDense(_Untrained):
             "unit": self.unit,
             "weight_bits": self.weight_bits,
         }
+
+
+def _byte(bits: int) -> int:
+    """Bits of an activation, which must fit into a byte."""
+    if bits > 8:
+        raise ValueError(f"activations must have at most 8 bits; got {bits}")
+    return bits

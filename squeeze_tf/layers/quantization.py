@@ -76,6 +76,15 @@ class _Quantized:
 
     bits: Bits
 
+    def _check(self, with_bias: bool) -> None:
+        """Refuses what no quantised layer does."""
+        linear = self.activation in (None, keras.activations.linear, "linear")
+        if not linear or self.use_bias is not with_bias:
+            raise ValueError(
+                f"layer {self.name} must have no activation and use_bias="
+                f"{with_bias}; got {self.activation} and {self.use_bias}"
+            )
+
     def _levels(self, x: tf.Tensor, count: int = 1) -> tf.Tensor:
         if not self.bits.are_levels:
             return x
@@ -101,7 +110,8 @@ def _bits(given: Bits | dict[str, object] | None) -> Bits:
 class QuantConv2D(_Quantized, keras.layers.Conv2D):
     """Convolution of quantised weights, without bias.
 
-    Source: Ch. 6 §4.3. Arguments are those of keras.layers.Conv2D, and
+    Source: Ch. 6 §4.3. Arguments are those of keras.layers.Conv2D but for bias
+    and activation, and
 
     Args:
       bits: a Bits, or its fields.
@@ -110,8 +120,9 @@ class QuantConv2D(_Quantized, keras.layers.Conv2D):
     def __init__(
         self, *args: object, bits: Bits | dict | None = None, **kwargs: object
     ) -> None:
-        super().__init__(*args, **kwargs | {"use_bias": False})
+        super().__init__(*args, **{"use_bias": False} | kwargs)
         self.bits = _bits(bits)
+        self._check(with_bias=False)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] to [B, H', W', filters]."""
@@ -140,7 +151,7 @@ class QuantConv2D(_Quantized, keras.layers.Conv2D):
 class QuantShiftConv2D(_Quantized, shift.ShiftConv2D):
     """Shift fused with a 1x1 convolution of quantised weights, without bias.
 
-    Arguments are those of ShiftConv2D, and
+    Arguments are those of ShiftConv2D but for bias and activation, and
 
     Args:
       bits: a Bits, or its fields.
@@ -149,8 +160,9 @@ class QuantShiftConv2D(_Quantized, shift.ShiftConv2D):
     def __init__(
         self, *args: object, bits: Bits | dict | None = None, **kwargs: object
     ) -> None:
-        super().__init__(*args, **kwargs | {"use_bias": False})
+        super().__init__(*args, **{"use_bias": False} | kwargs)
         self.bits = _bits(bits)
+        self._check(with_bias=False)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] to [B, H / strides, W / strides, filters]."""
@@ -172,7 +184,8 @@ class QuantDense(_Quantized, keras.layers.Dense):
     """Fully connected layer of quantised weights.
 
     The bias is rounded to whole units of the sums, so that logits are whole
-    numbers times one unit. Arguments are those of keras.layers.Dense, and
+    numbers times one unit. Arguments are those of keras.layers.Dense but for
+    use_bias and activation, and
 
     Args:
       bits: a Bits, or its fields.
@@ -190,6 +203,7 @@ class QuantDense(_Quantized, keras.layers.Dense):
         super().__init__(*args, **kwargs)
         self.bits = _bits(bits)
         self.count = count
+        self._check(with_bias=True)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[B, C] to [B, units]."""

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from squeeze_tf.ops import custom_ops, shift_conv
 
+_MOST_LEVELS = 255  # above 0, of a uint8
 _EXACT = 2**24  # whole numbers up to here are float32
 
 
@@ -36,10 +37,17 @@ def integer_shift_conv2d(
       thresholds, how many of them each sum reaches as uint8.
 
     Raises:
-      ValueError: shapes do not fit, or strides is not positive.
+      ValueError: shapes do not fit, L is above 255, or strides is not positive.
     """
     x, kernel = tf.convert_to_tensor(x), tf.convert_to_tensor(kernel)
     offsets = shift_conv.checked(x, kernel, offsets, strides)
+    if thresholds is not None:
+        thresholds = tf.convert_to_tensor(thresholds)
+        if thresholds.shape.rank != 2 or thresholds.shape[1] > _MOST_LEVELS:
+            raise ValueError(
+                f"thresholds must be [N, at most {_MOST_LEVELS}]; got "
+                f"{thresholds.shape}"
+            )
     library = custom_ops.active_library(x)
     if library is None:
         return _stock(x, kernel, offsets, thresholds, strides)

@@ -117,6 +117,9 @@ def pact(
     """
     alpha = tf.abs(alpha)
     clipped = 0.5 * (tf.abs(x) - tf.abs(x - alpha) + alpha)
+    # Of a large x the sum loses α; what it should be has no rounding.
+    exact = tf.clip_by_value(x, tf.zeros_like(alpha), alpha)
+    clipped += tf.stop_gradient(exact - clipped)
     y = clipped / alpha
     if bits < FULL_PRECISION:
         y = quantize(y, bits)

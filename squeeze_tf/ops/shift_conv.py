@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from squeeze_tf.ops import custom_ops
 
+# Ours: so far a channel may move; zeros around a map stay a small part of it.
+MOST_REACH = 256
+
 
 def shift(x: tf.Tensor, offsets: np.ndarray) -> tf.Tensor:
     """Moves every channel by its own offset.
@@ -59,8 +62,9 @@ def shift_conv2d(
     """1x1 convolution that fetches its input from shifted addresses.
 
     Source: Ch. 6 §2.1, Eqs. 3 and 6, in one pass over memory. Gradients flow to
-    `x`, `kernel` and `bias`. The operator is for float32; other types use the
-    stock twin, which in bfloat16 is faster than float32 around the operator.
+    `x`, `kernel` and `bias`, once (the operator has none of gradients). It is
+    for float32; other types use the stock twin, which in bfloat16 is faster
+    than float32 around the operator.
 
     Args:
       x: [B, H, W, C] float.
@@ -76,10 +80,17 @@ def shift_conv2d(
       out[b, y, x, n] = Σ_c x[b, y s + dy_c, x s + dx_c, c] kernel[c, n] + bias.
 
     Raises:
-      ValueError: shapes do not fit, or strides is not positive.
+      ValueError: shapes do not fit, an offset is larger than MOST_REACH, or
+        strides is not positive.
     """
     x, kernel = tf.convert_to_tensor(x), tf.convert_to_tensor(kernel)
     offsets = checked(x, kernel, offsets, strides)
+    if bias is not None:
+        bias = tf.convert_to_tensor(bias)
+        if not bias.shape.is_compatible_with([kernel.shape[1]]):
+            raise ValueError(
+                f"bias must be [{kernel.shape[1]}]; got {bias.shape}"
+            )
     library = custom_ops.active_library(x, gpu_kernels=True)
     if library is None or x.dtype != tf.float32:
         return _stock(x, kernel, offsets, bias, strides, relu)
@@ -119,6 +130,11 @@ def _checked(offsets: np.ndarray, shape: tf.TensorShape) -> np.ndarray:
     ):
         raise ValueError(
             f"offsets must be [C, 2] int; got {offsets.shape} {offsets.dtype}"
+        )
+    if np.abs(offsets).max(initial=0) > MOST_REACH:
+        raise ValueError(
+            f"offsets must be -{MOST_REACH} to {MOST_REACH}; got "
+            f"{offsets.min()} to {offsets.max()}"
         )
     if shape.rank != 4 or shape[3] not in (None, len(offsets)):
         raise ValueError(

@@ -11,6 +11,7 @@ from squeeze_tf.classification import diracdeltanet, integer, packed_weights
 from squeeze_tf.layers import integer as layers
 from squeeze_tf.layers import quantization
 from squeeze_tf.ops import custom_ops
+from tests import scripts
 
 keras = tf.keras
 
@@ -161,6 +162,10 @@ class IntegerTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "got .* to 128: use fewer"):
             integer.convert(model)
 
+    def test_activations_must_fit_into_a_byte(self):
+        with self.assertRaisesRegex(ValueError, "at most 8 bits; got 9"):
+            integer.convert(network(activation_bits=9, end_bits=4))
+
     def test_a_dense_layer_must_count_what_is_pooled(self):
         model = network(end_bits=4)
         model.get_layer("fc").count = 3
@@ -204,10 +209,26 @@ class PackedWeightsTest(parameterized.TestCase):
         # 16 x 32 weights (half of 32 channels to twice as many) of k bits.
         self.assertEqual(packed.nbytes, 16 * 32 * bits // 8)
 
+    def test_a_program_that_knows_no_layers_reads_them(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "integer.npz"
+            packed_weights.save(integer.convert(network()), path)
+            alone = scripts.python(
+                "-c",
+                "import sys; from squeeze_tf.classification import "
+                "packed_weights; packed_weights.load(sys.argv[1])",
+                path,
+            )
+            self.assertEqual(alone.returncode, 0, alone.stderr)
+
     def test_other_files_are_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "other.npz"
             np.savez(path, weights=np.zeros(3))
+            with self.assertRaisesRegex(ValueError, "other.npz holds no netw"):
+                packed_weights.load(path)
+            whole = path.read_bytes()
+            path.write_bytes(whole[: len(whole) // 2])
             with self.assertRaisesRegex(ValueError, "other.npz holds no netw"):
                 packed_weights.load(path)
             path.write_bytes(b"PK")

@@ -96,6 +96,13 @@ class PactTest(parameterized.TestCase):
                 gradient, found[f"{name}_{key}_{bits}"], rtol=1e-5, atol=1e-5
             )
 
+    def test_large_inputs_are_clipped_too(self):
+        x = tf.constant([-1e8, -3e7, 3e7, 1e8])
+        for bits in (4, 32):
+            np.testing.assert_allclose(
+                quantization.pact(x, tf.constant(1.3), bits, 2.0), [0, 0, 2, 2]
+            )
+
     def test_levels_are_found_again(self):
         x = np.random.default_rng(0).normal(size=1000).astype(np.float32) * 3
         for bits, scale in ((1, 2.0), (4, 2.0), (4, 10.0), (8, 6.0)):

@@ -130,7 +130,7 @@ class ShiftConvTest(parameterized.TestCase):
             )
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-6 * 9)
 
-    @parameterized.product(case=CASES[:4], relu=(False, True))
+    @parameterized.product(case=CASES[:6], relu=(False, True))
     def test_twins_gradients_are_those_of_finite_differences(self, case, relu):
         batch, height, width, channels, _, strides, offsets = case
         case = (1, min(height, 4), min(width, 5), channels, 3, strides, offsets)
@@ -242,6 +242,18 @@ class ShiftConvTest(parameterized.TestCase):
             run(tf.zeros((2, 5, 7, 9)), tf.zeros((9, 4))).shape, (2, 3, 4, 4)
         )
 
+    def test_relu_keeps_what_is_no_number(self):
+        x = tf.fill((1, 3, 4, 9), np.float32(np.nan))
+        kernel, offsets = tf.ones((9, 5)), shift_offsets.interleaved(9)
+        y = shift_conv.shift_conv2d(x, kernel, offsets, relu=True)
+        self.assertTrue(np.isnan(y).all())
+
+    def test_sizes_beyond_64_bits_are_refused(self):
+        side = 2**20
+        x, kernel = tf.zeros((side, side, side, 0)), tf.zeros((0, side))
+        with self.assertRaises(tf.errors.InvalidArgumentError):
+            shift_conv.shift_conv2d(x, kernel, np.zeros((0, 2), int))
+
     def test_without_channels_the_bias_is_left(self):
         x, kernel = tf.zeros((2, 3, 4, 0)), tf.zeros((0, 5))
         bias = tf.constant([1.0, -1.0, 0.0, 2.0, 3.0])
@@ -310,6 +322,8 @@ class ShiftConvTest(parameterized.TestCase):
         ({"offsets": np.zeros((9, 2))}, r"\[C, 2\] int; got \(9, 2\) float64"),
         ({"kernel": np.zeros((8, 4), np.float32)}, r"kernel must be \[9, filt"),
         ({"kernel": np.zeros((9,), np.float32)}, r"kernel must be \[9, filt"),
+        ({"offsets": np.full((9, 2), 300)}, "offsets must be -256 to 256"),
+        ({"bias": np.zeros(3, np.float32)}, r"bias must be \[4\]; got \(3,"),
         ({"strides": 0}, "strides must be at least 1; got 0"),
         ({"x": np.zeros((5, 7, 9), np.float32)}, r"x must be \[B, H, W, 9\]"),
     )

@@ -111,7 +111,7 @@ class SwitchesTest(parameterized.TestCase):
         )
         grid, labels = scans()
         model.compile(
-            keras.optimizers.Adam(3e-3),
+            keras.optimizers.SGD(1e-2, clipnorm=1.0),
             loss=loss.FocalLoss([1.0] * 4),
             run_eagerly=True,
         )
