@@ -111,15 +111,15 @@ class SwitchesTest(parameterized.TestCase):
         )
         grid, labels = scans()
         model.compile(
-            keras.optimizers.Adam(3e-3),
+            # Its usual epsilon makes whole steps of gradients that are rounding.
+            keras.optimizers.Adam(3e-3, epsilon=1e-3),
             loss=loss.FocalLoss([1.0] * 4),
             run_eagerly=True,
         )
         losses = [model.train_on_batch(grid, labels) for _ in range(8)]
         self.assertTrue(np.isfinite(losses).all(), losses)
-        # After a CRF no score leaves [-1, 2], so the loss cannot fall far, and
-        # a single step may raise it.
-        self.assertLess(min(losses[1:]), losses[0])
+        # After a CRF no score leaves [-1, 2], so the loss cannot fall far.
+        self.assertLess(losses[-1], losses[0])
         again = keras.models.model_from_json(model.to_json())
         again.set_weights(model.get_weights())
         np.testing.assert_array_equal(again(grid), model(grid))
