@@ -111,7 +111,7 @@ class SwitchesTest(parameterized.TestCase):
         )
         grid, labels = scans()
         model.compile(
-            # Its usual epsilon makes whole steps of gradients that are rounding.
+            # The usual epsilon makes whole steps of mere rounding.
             keras.optimizers.Adam(3e-3, epsilon=1e-3),
             loss=loss.FocalLoss([1.0] * 4),
             run_eagerly=True,
