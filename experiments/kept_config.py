@@ -60,12 +60,12 @@ def kind(workdir: str | os.PathLike, kinds: Iterable[type]) -> type:
       OSError: there are no settings.
     """
     path = pathlib.Path(workdir) / FILE
-    kinds = tuple(kinds)
+    reasons = []
     for candidate in kinds:
         try:
             config_lib.read(candidate, path)
-        except ValueError:
+        except ValueError as error:
+            reasons.append(str(error))
             continue
         return candidate
-    names = ", ".join(candidate.__name__ for candidate in kinds)
-    raise ValueError(f"{path}: expected the fields of one of {names}")
+    raise ValueError("; or ".join(reasons))

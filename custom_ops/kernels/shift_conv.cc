@@ -62,7 +62,8 @@ SQUEEZE_TF_INLINE void Forward(const ShiftConvSizes& s,
       t.left = map;
       t.result =
           output + (image * s.out_height + first) * t.result_run_step + n;
-      MultiplyPanel<kBytes>(rows, s.out_width, t);
+      MultiplyPanel<kBytes>(rows, s.out_width, t,
+                            j + 1 < panels ? kernel + n + kColumns : nullptr);
     }
   }
 }

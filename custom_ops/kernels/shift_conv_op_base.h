@@ -30,7 +30,7 @@ class ShiftConvKernelBase : public tensorflow::OpKernel {
       : OpKernel(c) {
     OP_REQUIRES_OK(c, c->GetAttr("offsets", &offsets_));
     OP_REQUIRES_OK(c, c->GetAttr("strides", &strides_));
-    OP_REQUIRES_OK(c, c->GetAttr("relu", &relu_));
+    if (c->HasAttr("relu")) OP_REQUIRES_OK(c, c->GetAttr("relu", &relu_));
     OP_REQUIRES(c, offsets_.size() % 2 == 0,
                 tensorflow::errors::InvalidArgument(
                     "offsets must be pairs (dy, dx); got ", offsets_.size(),
@@ -197,7 +197,7 @@ class ShiftConvKernelBase : public tensorflow::OpKernel {
 
   std::vector<int64_t> offsets_;
   int64_t strides_;
-  bool relu_;
+  bool relu_ = false;
 };
 
 }  // namespace squeeze_tf

@@ -53,6 +53,8 @@ struct TileOperands {
   int columns;        // of the panel that exist
   const float* bias;  // [panel], or null
   bool relu;
+  const float* ahead;  // fetched meanwhile, rows ahead_step apart
+  int64_t ahead_step;
 };
 
 // 2 x kRun pixels times kVectors vectors of columns. Loops of two, so that GCC
@@ -62,7 +64,16 @@ SQUEEZE_TF_INLINE void Tile(const TileOperands& t) {
   using Vector = typename Lanes<float, kBytes>::Vector;
   constexpr int kLanes = Lanes<float, kBytes>::kCount;
   Vector sums[2][kRun][kVectors] = {};
-  const float* right = t.right;
+  const float *right = t.right, *ahead = t.ahead;
+#pragma GCC unroll 2
+  for (int run = 0; run < 2; ++run) {  // the result's lines, written at the end
+#pragma GCC unroll 8
+    for (int i = 0; i < kRun; ++i) {
+      const float* to = t.result + run * t.result_run_step + i * t.result_step;
+      __builtin_prefetch(to, 1, 3);
+      __builtin_prefetch(to + (kVectors - 1) * kLanes, 1, 3);
+    }
+  }
   for (int64_t k = 0; k < t.depth; ++k) {
     const float* left = t.left + t.deltas[k];
     Vector factor[kVectors];
@@ -71,6 +82,9 @@ SQUEEZE_TF_INLINE void Tile(const TileOperands& t) {
       std::memcpy(&factor[v], right + v * kLanes, sizeof(Vector));
     }
     right += t.right_step;
+    __builtin_prefetch(ahead, 0, 2);
+    __builtin_prefetch(ahead + (kVectors - 1) * kLanes, 0, 2);
+    ahead += t.ahead_step;
 #pragma GCC unroll 2
     for (int run = 0; run < 2; ++run) {
       const float* pixel = left + run * t.run_step;
@@ -137,21 +151,27 @@ inline int RunOf(int pixels) { return pixels == 5 ? 6 : pixels; }
 
 // Multiplies `rows` x `pixels` pixels by one panel, tile by tile. `t` says
 // where the first pixel lies and, as run steps, where the next row does; a tile
-// may read up to kMostPixels pixels beyond the last of a row.
+// may read up to kMostPixels pixels beyond the last of a row. The first tile
+// fetches the panel `next`, unless it is null.
 template <int kBytes>
 SQUEEZE_TF_INLINE void MultiplyPanel(int64_t rows, int64_t pixels,
-                                     TileOperands t) {
+                                     TileOperands t,
+                                     const float* next = nullptr) {
   constexpr int kMost = kMostPixels<kBytes>;
   const bool narrow = t.columns <= Lanes<float, kBytes>::kCount;
   const int64_t tiles = (pixels + kMost - 1) / kMost;
   const int half = static_cast<int>((pixels + 2 * tiles - 1) / (2 * tiles));
   const TileOperands all = t;
+  t.ahead = next == nullptr ? t.right : next;
+  t.ahead_step = next == nullptr ? 0 : t.right_step;
   auto call = [&](int run) __attribute__((always_inline)) {
     if (narrow) {
       TileOf<kBytes, 1>(run, t);
     } else {
       TileOf<kBytes, 2>(run, t);
     }
+    t.ahead = t.right;
+    t.ahead_step = 0;
   };
   int64_t row = 0;
   // Rows that fit into a run go two by two.

@@ -150,7 +150,6 @@ REGISTER_OP("SqueezeTf>IntegerShiftConv2D")
     .Attr("Tout: {int32, uint8}")
     .Attr("offsets: list(int)")
     .Attr("strides: int >= 1 = 1")
-    .Attr("relu: bool = false")
     .SetShapeFn(IntegerShape)
     .Doc(R"doc(
 ShiftConv2D of whole numbers, exact, without bias (thesis ch. 6 sec. 4.3).
@@ -162,7 +161,6 @@ output: [B, ceil(H / s), ceil(W / s), N]: sums if Tout is int32, else how many
   of its filter's thresholds each sum reaches (ActQuant as a table).
 offsets: dy and dx of each channel in turn, 2 C numbers.
 strides: s.
-relu: not used.
 )doc");
 
 }  // namespace

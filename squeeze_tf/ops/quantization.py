@@ -65,7 +65,7 @@ def weight_levels(
       fully connected layer has it.
 
     Args:
-      weights: any shape, float, not all zero.
+      weights: any shape, float; where all are 0, so is tanh(w) / max.
       bits: k.
       form: which.
 
@@ -80,7 +80,8 @@ def weight_levels(
     steps = num_steps(bits)
     squashed = tf.tanh(weights)
     largest = tf.reduce_max(tf.abs(squashed))
-    index = round_straight_through((squashed / (2 * largest) + 0.5) * steps)
+    scaled = tf.math.divide_no_nan(squashed, 2 * largest)
+    index = round_straight_through((scaled + 0.5) * steps)
     if form == "thesis":
         return 2 * index - steps, 1 / steps
     if form == "released":

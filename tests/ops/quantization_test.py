@@ -43,6 +43,15 @@ class QuantizeTest(parameterized.TestCase):
 
 
 class WeightsTest(parameterized.TestCase):
+    def test_weights_that_are_all_zero_stay_finite(self):
+        got, (gradient,) = with_gradients(
+            lambda w: quantization.quantize_weights(w, 4),
+            [np.zeros(5)],
+            np.ones(5),
+        )
+        np.testing.assert_allclose(got, np.full(5, 1 / 15))  # 2 round(7.5) - 15
+        self.assertTrue(np.isfinite(gradient).all())
+
     @parameterized.parameters(1, 2, 4, 8)
     def test_equal_the_released_codes(self, bits):
         found = np.load(shared_files.path(f"{_VECTORS}/dorefa.npz"))
