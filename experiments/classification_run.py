@@ -25,8 +25,9 @@ ClassificationConfig = classification_config.ClassificationConfig
 CONFIG, CLASS_NAMES = kept_config.FILE, "class_names.json"
 _OF_THE_NETWORK = (
     *("model", "input_height", "input_width", "channels", "mean", "std"),
-    *("depth", "expansion", "form", "reduction", "rule", "width"),
+    *("depth", "expansion", "form", "reduction", "rule"),
     *models.OPTIONS["diracdeltanet"],
+    *models.OPTIONS["fbnet"],
 )
 
 

@@ -5,6 +5,7 @@ import dataclasses
 from squeeze_tf.classification import (
     diracdeltanet,
     ends,
+    fbnet,
     inputs,
     models,
     schedules,
@@ -58,6 +59,8 @@ class ClassificationConfig:
     stage_blocks: tuple[int, ...] = diracdeltanet.STAGE_BLOCKS
     last: int = diracdeltanet.LAST
     stem_pools: bool = True
+    blocks: tuple[str, ...] = fbnet.ARCHITECTURES["fbnet_a"].blocks
+    last_filters: int = fbnet.ARCHITECTURES["fbnet_a"].last_filters
     batch_norm_momentum: float = 0.9
 
     # Training: see training and classification.schedules. initial_weights is a
@@ -126,6 +129,15 @@ _DIRACDELTANET = dataclasses.replace(
     schedule="linear",
     decay_epochs=(),
     weight_decay=4e-5,
+)
+# The thesis prints no recipe for FBNet: rate, decay and cosine are what public
+# code of the search gives the weights; the batch is the cited ResNet's.
+_FBNET = dataclasses.replace(
+    _IMAGENET,
+    batch_size=256,
+    learning_rate=0.1,
+    schedule="cosine",
+    decay_epochs=(),
 )
 # The recipe of Ch. 6 §3.1 in a fifth of its epochs. Ours: see RESULTS.md.
 _DIGITS = dataclasses.replace(
@@ -201,6 +213,17 @@ CONFIGS = {
     # Ch. 6 Table 11.
     "shufflenet_v2": dataclasses.replace(_DIRACDELTANET, model="shufflenet_v2"),
     "diracdeltanet": dataclasses.replace(_DIRACDELTANET, model="diracdeltanet"),
+    # Ch. 7 Tables 7-9. "fbnet" takes the `blocks` that a search has found.
+    "fbnet": dataclasses.replace(_FBNET, model="fbnet"),
+    **{
+        name: dataclasses.replace(
+            _FBNET,
+            model=name,
+            input_height=found.input_size,
+            input_width=found.input_size,
+        )
+        for name, found in fbnet.ARCHITECTURES.items()
+    },
     # One's own classes, a folder for each.
     "own": dataclasses.replace(
         _IMAGENET,

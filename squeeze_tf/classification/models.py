@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from squeeze_tf.classification import (
     diracdeltanet,
+    fbnet,
     resnet50,
     shift_resnet,
     shiftnet,
@@ -26,6 +27,17 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "shiftnet_c": functools.partial(shiftnet.shiftnet, variant="c"),
     "shufflenet_v2": shufflenet_v2.shufflenet_v2,
     "diracdeltanet": diracdeltanet.diracdeltanet,
+    "fbnet": fbnet.fbnet,
+    **{
+        name: functools.partial(
+            fbnet.fbnet,
+            blocks=name,
+            input_shape=(found.input_size, found.input_size, 3),
+            width=found.width,
+            last_filters=found.last_filters,
+        )
+        for name, found in fbnet.ARCHITECTURES.items()
+    },
 }
 # Arguments of a model besides those that all have, which are input_shape,
 # num_classes, mean, std, weight_decay, momentum and name.
@@ -40,4 +52,5 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("weight_bits", "activation_bits", "end_bits", "weight_form"),
         *("stem", "stage_channels", "stage_blocks", "last", "stem_pools"),
     ),
+    "fbnet": ("blocks", "width", "last_filters"),
 }

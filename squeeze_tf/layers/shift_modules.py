@@ -192,9 +192,11 @@ def convolution(
         "name": name,
     }
     if filters is None:
+        # He's 2 / K²; "he_normal" would count the products of all channels.
+        he_normal = keras.initializers.VarianceScaling(2.0 * x.shape[-1])
         return keras.layers.DepthwiseConv2D(
             kernel_size,
-            depthwise_initializer="he_normal",
+            depthwise_initializer=he_normal,
             depthwise_regularizer=settings.regularizer(),
             **shared,
         )(x)

@@ -1,6 +1,7 @@
 """What all classifiers do: learn, come back from files, be exported."""
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 import tempfile
@@ -12,6 +13,7 @@ from absl.testing import absltest, parameterized
 
 from squeeze_tf import export
 from squeeze_tf.classification import (
+    fbnet,
     models,
     resnet50,
     shiftnet,
@@ -32,6 +34,11 @@ SMALL = {
     "stage_channels": (16, 32),
     "stage_blocks": (2, 2),
     "last": 64,
+    "blocks": (
+        *("skip", "k3_e3", "k5_e1", "k3_e1_g2"),
+        *("k3x2sep_e6", "k5_e1_g2", "k5_e6"),
+    ),
+    "last_filters": 64,
 }
 
 
@@ -42,11 +49,20 @@ def shallow():
         name: (tuple((k, n, e, (r[0], 1)) for k, n, e, r in groups), *rest)
         for name, (groups, *rest) in shiftnet.VARIANTS.items()
     }
+    macro = tuple(dataclasses.replace(row, repeats=1) for row in fbnet.MACRO)
+    architectures = {
+        name: dataclasses.replace(
+            found, blocks=(*found.blocks[:1], *found.blocks[1::4])
+        )
+        for name, found in fbnet.ARCHITECTURES.items()
+    }
     stages = tuple((2, width) for _, width in resnet50.STAGES)
     with (
         mock.patch.object(shiftnet, "VARIANTS", variants),
         mock.patch.object(resnet50, "STAGES", stages),
         mock.patch.object(shufflenet_v2, "REPEATS", (2, 2, 2)),
+        mock.patch.object(fbnet, "MACRO", macro),
+        mock.patch.object(fbnet, "ARCHITECTURES", architectures),
     ):
         yield
 
@@ -126,8 +142,9 @@ class ModelsTest(parameterized.TestCase):
 
     @parameterized.parameters(*models.MODELS)
     def test_options_are_the_arguments_that_others_have_not(self, name):
-        arguments = set(inspect.signature(models.MODELS[name]).parameters)
-        own = arguments - SHARED - {"variant"}
+        model = models.MODELS[name]
+        arguments = set(inspect.signature(model).parameters)
+        own = arguments - SHARED - set(getattr(model, "keywords", ()))
         self.assertEqual(own, set(models.OPTIONS.get(name, ())))
         self.assertLessEqual(SHARED, arguments)
 

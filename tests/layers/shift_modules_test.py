@@ -258,6 +258,17 @@ class PartsTest(parameterized.TestCase):
         )
         self.assertLen(model.losses, 3)  # two steps and the shortcut
 
+    @parameterized.parameters((None, 9), (200, 9 * 400))
+    def test_kernels_start_with_hes_variance(self, filters, products):
+        keras.utils.set_random_seed(0)
+        x = keras.Input((5, 5, 400))
+        y = shift_modules.convolution(
+            x, filters, 3, name="c", settings=shift_modules.Settings()
+        )
+        (kernel,) = keras.Model(x, y).get_weights()
+        # 3,600 draws and more: five standard deviations are 12 %.
+        self.assertAlmostEqual(kernel.var() * products / 2, 1, delta=0.12)
+
     def test_pool_takes_the_maximum_around_every_second_pixel(self):
         x = keras.Input((5, 4, 1))
         model = keras.Model(x, shift_modules.pool(x, "max", 2, name="p"))
