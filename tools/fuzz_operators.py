@@ -78,8 +78,9 @@ def tuple_of(
     arguments: dict[str, object] = {
         "offsets": offsets.tolist(),
         "strides": strides,
-        "relu": relu,
     }
+    if name != "integer_shift_conv2d":
+        arguments["relu"] = relu
     if name == "shift_conv2d":
         arguments |= {
             "x": _floats(random, map_shape),
