@@ -111,6 +111,7 @@ def build(
             angular_theta=config.angular_theta,
             bilateral_angular_theta=config.angular_theta,
             bilateral_theta=config.bilateral_theta,
+            dtype="float32",
         )
     decoupled = config.optimizer == "adamw"
     return models.MODELS[config.model](

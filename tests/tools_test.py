@@ -48,6 +48,7 @@ class ToolsTest(absltest.TestCase):
         done = tool("inspect_scan", f"--scan={path}", f"--write={sensor}")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("vlp16", done.stdout)
+        self.assertRegex(done.stdout, r"mount: (no ground|[\d.]+ m above)")
         view = json.loads(sensor.read_text())
         self.assertEqual(view["rows"], 16)
         self.assertEqual(view["left_degrees"] - view["right_degrees"], 360)

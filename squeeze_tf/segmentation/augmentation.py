@@ -185,16 +185,16 @@ def swap_rows(sample: Sample, other: Sample, seed: tf.Tensor) -> Sample:
 
 
 def paste(sample: Sample, other: Sample) -> Sample:
-    """Adds another scan's returns where they are in front.
+    """Adds another scan's returns where they are in front; batches work too.
 
     A cell without a return counts as far as the nearest of the 3 x 5 around
     it, or else nothing could hide behind a surface with gaps.
     """
     distance = tf.where(sample["mask"], sample["grid"][..., 4], math.inf)
-    around = -tf.nn.max_pool2d(
-        -distance[tf.newaxis, ..., tf.newaxis], (3, 5), 1, "SAME"
-    )
-    distance = tf.where(sample["mask"], distance, around[0, ..., 0])
+    shape = tf.shape(distance)
+    maps = tf.reshape(-distance, [-1, shape[-2], shape[-1], 1])
+    around = -tf.nn.max_pool2d(maps, (3, 5), 1, "SAME")
+    distance = tf.where(sample["mask"], distance, tf.reshape(around, shape))
     in_front = other["mask"] & (other["grid"][..., 4] < distance)
     return _merge(in_front, other, sample)
 

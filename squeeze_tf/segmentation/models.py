@@ -76,9 +76,14 @@ def squeezeseg(
         synchronized=batch_norm_synchronized,
     )
     grid = keras.Input(tuple(input_shape), name="grid")
-    mask = grid_layers.ReturnMask(name="mask")(grid)
+    # In half precision metres would be rounded to tens of centimetres.
+    exact = {"dtype": "float32"}
+    mask = grid_layers.ReturnMask(name="mask", **exact)(grid)
     normalized = keras.layers.Normalization(
-        mean=list(mean), variance=[s**2 for s in std], name="normalized"
+        mean=list(mean),
+        variance=[s**2 for s in std],
+        name="normalized",
+        **exact,
     )(grid)
     x = normalized
     if mask_channel:
@@ -92,6 +97,7 @@ def squeezeseg(
         kernel_initializer="he_normal",
         kernel_regularizer=settings.regularizer(),
         name="conv14_prob",
+        **exact,
     )(x)
     if crf is not None:
         x = crf([x, normalized, mask])

@@ -36,8 +36,8 @@ class Material:
         0.22, person 0.36), divided by the mean cosine for upright surfaces.
       gloss: exponent on the cosine of incidence; 1 is a matt surface, glass
         sends almost nothing back unless seen from straight ahead (Ours).
-      transparency: share of rays that pass into the dark behind (Ours: car
-        windows are holes in most KITTI scans).
+      transparency: share of rays that pass into the dark behind. Ours: car
+        windows are holes in KITTI scans but for single returns.
     """
 
     class_name: str
@@ -64,7 +64,7 @@ MATERIALS = {
     "bark": Material("trunk", (88, 70, 54), 0.45),
     "leaf": Material("vegetation", (66, 104, 44), 0.50),
     "paint": Material("", (160, 160, 165), 0.50, 3.0),
-    "glass": Material("", (38, 46, 56), 0.25, 4.0, 0.65),
+    "glass": Material("", (38, 46, 56), 0.25, 4.0, 0.92),
     "rubber": Material("", (28, 28, 30), 0.08),
     "trim": Material("", (42, 42, 46), 0.12),
     "rim": Material("", (150, 152, 156), 0.40, 2.0),

@@ -12,8 +12,11 @@ from squeeze_tf.simulation import world as world_lib
 # Ours: received power (reflectivity / square metre) at which half of the
 # returns are lost, fitted to how far KITTI scans see the asphalt; and how
 # steeply the loss sets in.
-_HALF_POWER = 1.2e-6
+_HALF_POWER = 5e-7
 _STEEPNESS = 1.5
+# Ours: added to the gloss of black paint, for black cars are holes in KITTI
+# scans but where they face the sensor.
+_BLACK_GLOSS = 5.0
 _MARKING_REFLECTIVITY = 0.7  # Glass beads in the paint (Ours).
 
 
@@ -200,7 +203,8 @@ def returned_share(
 ) -> np.ndarray:
     """Share of the light sent back: reflectivity * cosine ** gloss.
 
-    Ours: a Lambert surface for gloss 1. This is the intensity of a scan; real
+    Ours: a Lambert surface for gloss 1; the darker paint is, the more of its
+    light is mirrored. This is the intensity of a scan; real
     intensity is learned instead (Ch. 5 §4.1).
 
     Args:
@@ -215,14 +219,17 @@ def returned_share(
     ids = world.materials[faces]
     share = materials.REFLECTIVITY[ids].copy()
     tinted = np.flatnonzero(materials.IS_TINTED[ids])
-    tints = world.tints[world.objects[faces[tinted]]]
-    share[tinted] *= (0.05 + 0.95 * tints.mean(1) / 255).astype(np.float32)
+    tints = world.tints[world.objects[faces[tinted]]].mean(1) / 255
+    share[tinted] *= (0.05 + 0.95 * tints).astype(np.float32)
+    gloss = materials.GLOSS[ids].copy()
+    is_paint = ids[tinted] == materials.INDEX["paint"]
+    gloss[tinted[is_paint]] += _BLACK_GLOSS * (1 - tints[is_paint])
     asphalt = np.flatnonzero(ids == materials.INDEX["asphalt"])
     places = world_lib.to_world(world, points[asphalt])
     s, t = road_lib.to_road(world.road, places[:, 0], places[:, 1])
     painted = asphalt[road_lib.is_marking(world.road, s, t)]
     share[painted] = _MARKING_REFLECTIVITY
-    return share * cosines ** materials.GLOSS[ids]
+    return share * cosines**gloss
 
 
 def detection_probability(power: np.ndarray) -> np.ndarray:

@@ -1,0 +1,138 @@
+"""Self-training on pseudo-labels with mixed scans, as today's baseline.
+
+After CoSMix (Saltori et al., ECCV 2022): a teacher labels real scans, and the
+student learns from scans into which objects of the other domain are put, in
+both directions. Unlike there, scans are projected ones, so that what is put in
+hides what stands behind it.
+"""
+
+import tensorflow as tf
+
+from squeeze_tf.segmentation import augmentation, loss
+
+keras = tf.keras
+Batch = tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class SelfTrainingModel(keras.Model):
+    """A segmentation network that learns from its own teacher.
+
+    It is fitted with batches ((simulated, real), labels), as AlignedModel; else
+    it is the network itself, which is the student.
+
+    Args:
+      network: functional, grid to scores; trained on simulated scans.
+      confidence: of the teacher, from which on a real return gets its label;
+        0.85 in the paper's settings for these data.
+      momentum: of the teacher, the running average of the student.
+      seed: of the choice of objects, which also depends on the step.
+
+    Raises:
+      ValueError: an argument outside 0..1.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        confidence: float = 0.85,
+        momentum: float = 0.99,
+        seed: int = 0,
+        name: str = "self_training",
+    ) -> None:
+        for argument, value in (
+            ("confidence", confidence),
+            ("momentum", momentum),
+        ):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{argument} must lie in 0..1; got {value}")
+        super().__init__(network.inputs, network.outputs, name=name)
+        self.teacher = keras.models.clone_model(network)
+        self.teacher.set_weights(network.get_weights())
+        self.teacher.trainable = False
+        self._student = network.weights
+        self._confidence = confidence
+        self._momentum = momentum
+        self._seed = seed
+        self._labelled = keras.metrics.Mean(name="labelled")
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Those of the network, and the share of real returns with a label."""
+        return [*super().metrics, self._labelled]
+
+    def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """The mean loss of both mixtures; then the teacher moves."""
+        (simulated, real), labels = data
+        guesses = pseudo_labels(
+            self.teacher(real, training=False), real, self._confidence
+        )
+        scans = _sample(simulated, labels), _sample(real, guesses)
+        with tf.GradientTape() as tape:
+            losses = []
+            for place, (into, other) in enumerate((scans, scans[::-1])):
+                seed = [2 * self._seed + place, self.optimizer.iterations]
+                mixture = mixed(into, other, self.output_shape[-1], seed)
+                grid, wanted = mixture["grid"], mixture["label_ids"]
+                scores = self(grid, training=True)
+                losses.append(self.compute_loss(grid, wanted, scores))
+            total = tf.add_n(losses) / len(losses)
+        self.optimizer.minimize(total, self.trainable_variables, tape=tape)
+        for mean, weight in zip(self.teacher.weights, self._student):
+            mean.assign(self._momentum * mean + (1 - self._momentum) * weight)
+        has_return = real[..., 4] > 0
+        is_labelled = tf.boolean_mask(guesses != loss.IGNORED, has_return)
+        self._labelled.update_state(tf.cast(is_labelled, tf.float32))
+        # Of the second mixture: real scans with simulated objects in them.
+        return self.compute_metrics(grid, wanted, scores, None)
+
+
+def pseudo_labels(
+    scores: tf.Tensor, grid: tf.Tensor, confidence: float
+) -> tf.Tensor:
+    """The most probable class where it is probable enough.
+
+    Args:
+      scores: [B, H, W, C] float, before the softmax.
+      grid: [B, H, W, 5].
+      confidence: least probability.
+
+    Returns:
+      [B, H, W] int32, segmentation.loss.IGNORED elsewhere.
+    """
+    probabilities = tf.nn.softmax(tf.cast(scores, tf.float32))
+    sure = tf.reduce_max(probabilities, axis=-1) >= confidence
+    ids = tf.argmax(scores, axis=-1, output_type=tf.int32)
+    return tf.where(sure & (grid[..., 4] > 0), ids, loss.IGNORED)
+
+
+def mixed(
+    sample: augmentation.Sample,
+    other: augmentation.Sample,
+    num_classes: int,
+    seed: tf.Tensor,
+) -> augmentation.Sample:
+    """Puts objects of other scans where they are in front.
+
+    Args:
+      sample: batch of scans: `grid` [B, H, W, 5], `mask` and `label_ids`
+        [B, H, W].
+      other: likewise; of each scan every class but 0 is taken with even odds.
+      num_classes: C.
+      seed: [2] int.
+
+    Returns:
+      A batch of the same shapes.
+    """
+    ids = other["label_ids"]
+    shape = [tf.shape(ids)[0], num_classes]
+    taken = tf.random.stateless_uniform(shape, seed) < 0.5
+    chosen = tf.gather(taken, tf.maximum(ids, 0), batch_dims=1) & (ids > 0)
+    return augmentation.paste(sample, other | {"mask": chosen})
+
+
+def _sample(grid: tf.Tensor, label_ids: tf.Tensor) -> augmentation.Sample:
+    return {
+        "grid": grid,
+        "mask": grid[..., 4] > 0,
+        "label_ids": tf.cast(label_ids, tf.int32),
+    }

@@ -1,0 +1,149 @@
+"""Self-training: pseudo-labels, mixtures and the teacher."""
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from squeeze_tf.adaptation import self_training
+from squeeze_tf.segmentation import loss
+
+keras = tf.keras
+SHAPE = (4, 16, 5)
+
+
+def network(seed=0):
+    keras.utils.set_random_seed(seed)
+    grid = keras.Input(SHAPE)
+    x = keras.layers.Conv2D(8, 1, activation="relu")(grid)
+    x = keras.layers.BatchNormalization(momentum=0.5)(x)
+    return keras.Model(grid, keras.layers.Conv2D(3, 1)(x))
+
+
+def batch(seed, size=6):
+    random = np.random.default_rng(seed)
+    grid = random.normal(size=[size, *SHAPE]).astype(np.float32)
+    grid[..., 4] = 1 + np.abs(grid[..., 4])
+    grid[random.random(grid.shape[:3]) < 0.3] = 0
+    labels = random.integers(0, 3, grid.shape[:3])
+    return grid, np.where(grid[..., 4] > 0, labels, loss.IGNORED)
+
+
+def compiled(model, rate):
+    model.compile(keras.optimizers.SGD(rate), loss.FocalLoss([1.0] * 3))
+    return model
+
+
+class PseudoLabelsTest(absltest.TestCase):
+    def test_are_given_where_the_teacher_is_sure_of_a_return(self):
+        grid = np.ones([1, 1, 4, 5], np.float32)
+        grid[0, 0, 3] = 0
+        probabilities = [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+        scores = np.log(np.array(probabilities, np.float32))[None, None]
+        got = self_training.pseudo_labels(scores, grid, 0.75)
+        np.testing.assert_array_equal(got, [[[0, 1, -1, -1]]])
+
+
+class MixedTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.into, self.other = (
+            {name: np.array(x) for name, x in sample.items()}
+            for sample in (
+                self_training._sample(*batch(0, 40)),
+                self_training._sample(*batch(1, 40)),
+            )
+        )
+        self.got = self.mixed()
+        other = self.other["grid"]
+        self.changed = (self.got["grid"] == other).all(axis=-1)
+        self.changed &= other[..., 4] > 0
+
+    def mixed(self):
+        got = self_training.mixed(self.into, self.other, 3, [1, 2])
+        return {name: x.numpy() for name, x in got.items()}
+
+    def test_cells_are_of_one_scan_or_the_other_with_its_label(self):
+        for name in ("grid", "label_ids", "mask"):
+            want = np.where(
+                self.changed.reshape(
+                    self.changed.shape + (1,) * (name == "grid")
+                ),
+                self.other[name],
+                self.into[name],
+            )
+            np.testing.assert_array_equal(self.got[name], want)
+
+    def test_whole_classes_are_taken_or_not_and_never_the_background(self):
+        ids = self.other["label_ids"]
+        near = self.other["grid"][..., 4] < self.into["grid"][..., 4]
+        self.assertFalse((self.changed & (ids < 1)).any())
+        taken = np.zeros([40, 3], bool)
+        for scan in range(40):
+            for class_id in (1, 2):
+                cells = (ids[scan] == class_id) & near[scan]
+                share = self.changed[scan][cells].mean()
+                self.assertIn(share, (0, 1))
+                taken[scan, class_id] = share == 1
+        # 80 even odds: five standard deviations are 0.28.
+        self.assertAlmostEqual(taken[:, 1:].mean(), 0.5, delta=0.28)
+        self.assertTrue((taken[:, 1] != taken[:, 2]).any())
+
+    def test_is_the_same_for_the_same_seed(self):
+        np.testing.assert_array_equal(self.mixed()["grid"], self.got["grid"])
+
+
+class SelfTrainingModelTest(parameterized.TestCase):
+    def test_the_teacher_is_the_running_average_of_the_student(self):
+        (grid, labels), (real, _) = batch(0), batch(1)
+        inner = network()
+        model = compiled(
+            self_training.SelfTrainingModel(inner, 0.0, momentum=0.9), 0.1
+        )
+        want = inner.get_weights()
+        for _ in range(3):
+            model.train_on_batch((grid, real), labels)
+            want = [
+                0.9 * mean + 0.1 * now
+                for mean, now in zip(want, inner.get_weights(), strict=True)
+            ]
+        for got, mean in zip(model.teacher.get_weights(), want, strict=True):
+            np.testing.assert_allclose(got, mean, rtol=1e-5, atol=1e-6)
+
+    def test_learns_and_counts_what_is_labelled(self):
+        (grid, labels), (real, _) = batch(0), batch(1)
+        model = compiled(self_training.SelfTrainingModel(network(), 0.0), 0.1)
+        first = model.train_on_batch((grid, real), labels, return_dict=True)
+        self.assertAlmostEqual(first["labelled"], 1, places=5)
+        for _ in range(30):
+            last = model.train_on_batch((grid, real), labels, return_dict=True)
+        self.assertLess(last["loss"], first["loss"])
+        none = compiled(self_training.SelfTrainingModel(network(), 1.0), 0.1)
+        found = none.train_on_batch((grid, real), labels, return_dict=True)
+        self.assertLess(found["labelled"], 0.1)
+
+    def test_the_same_seed_gives_the_same_steps(self):
+        (grid, labels), (real, _) = batch(0), batch(1)
+
+        def weights(seed):
+            model = self_training.SelfTrainingModel(network(), 0.3, seed=seed)
+            compiled(model, 0.1).train_on_batch((grid, real), labels)
+            return np.concatenate([x.ravel() for x in model.get_weights()])
+
+        np.testing.assert_array_equal(weights(1), weights(1))
+        self.assertTrue(np.any(weights(1) != weights(2)))
+
+    def test_only_the_student_is_trained_and_predicts(self):
+        inner = network()
+        model = self_training.SelfTrainingModel(inner)
+        self.assertLen(model.trainable_variables, len(inner.trainable_weights))
+        grid, _ = batch(0)
+        np.testing.assert_array_equal(model(grid), inner(grid))
+
+    @parameterized.parameters({"confidence": 1.5}, {"momentum": -0.1})
+    def test_bad_arguments_are_refused(self, **arguments):
+        with self.assertRaisesRegex(ValueError, "must lie in 0..1"):
+            self_training.SelfTrainingModel(network(), **arguments)
+
+
+if __name__ == "__main__":
+    absltest.main()
