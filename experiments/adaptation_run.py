@@ -75,10 +75,9 @@ def run(
     kept_config.keep(config, workdir)
     found: dict[str, list[dict[str, object]]] = {}
     for seed in seeds:
+        own = dataclasses.replace(config, seed=seed)
+        ladder = _Ladder(own, workdir, data)
         for row in wanted:
-            ladder = _Ladder(
-                dataclasses.replace(config, seed=seed), workdir, data
-            )
             found.setdefault(name(row), []).append(ladder.scores(row))
     return found
 
@@ -133,6 +132,7 @@ class _Ladder:
         self._folder = workdir / f"seed{config.seed}"
         self._data = data
         self._rates: np.ndarray | None = None  # of dropout noise
+        self._rendered: tf.data.Dataset | None = None
         self._shape = tuple(data.real.element_spec["grid"].shape)
 
     def scores(self, row: tuple[str, ...]) -> dict[str, object]:
@@ -232,10 +232,9 @@ class _Ladder:
                 "average": 0.0,
             }
         settings = adaptation_config.network(config, **changes)
-        simulated = self._data.simulated
-        if "lir" in row:
-            simulated = self._rendered()
-        settings = segmentation_run.with_statistics(settings, simulated)
+        settings = segmentation_run.with_statistics(
+            settings, self._simulated(row)
+        )
         if "lir" in row:
             return settings
         return dataclasses.replace(
@@ -243,15 +242,17 @@ class _Ladder:
         )
 
     def _simulated(self, row: tuple[str, ...]) -> tf.data.Dataset:
-        return self._rendered() if "lir" in row else self._data.simulated
-
-    def _rendered(self) -> tf.data.Dataset:
-        return rendering_run.rendered(
-            self._config,
-            self._workdir,
-            self._data.simulated,
-            self._data.intensities,
-        )
+        """Labelled scans, with rendered intensities from "lir" on."""
+        if "lir" not in row:
+            return self._data.simulated
+        if self._rendered is None:
+            self._rendered = rendering_run.rendered(
+                self._config,
+                self._workdir,
+                self._data.simulated,
+                self._data.intensities,
+            )
+        return self._rendered
 
     def _batches(
         self,

@@ -113,6 +113,25 @@ class LadderTest(Shared):
         want = scores["classes"]["car"]["recall"]
         self.assertAlmostEqual(car[1] / car.sum(), want, places=3)
 
+    def test_a_row_is_released_without_paths_and_history(self):
+        row = self.workdir / "seed0" / "noise+lir+gca+pdc"
+        output = self.folder / "released"
+        arguments = (
+            *("-m", "tools.release_weights"),
+            *(f"--workdir={row}", f"--output={output}"),
+        )
+        done = scripts.python(*arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        grid = np.random.default_rng(0).uniform(1, 2, [1, 24, 96, 5])
+        np.testing.assert_array_equal(
+            training.load_model(output)(grid), training.load_model(row)(grid)
+        )
+        self.assertNotIn(str(self.folder), (output / "config.json").read_text())
+        self.assertTrue((output / "projection.json").exists())
+        again = scripts.python(*arguments)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("expected a folder that is not there", again.stderr)
+
     def test_calibration_says_what_it_did(self):
         row = self.workdir / "seed0" / "noise+lir+gca+pdc"
         text = (row / "calibration.txt").read_text()

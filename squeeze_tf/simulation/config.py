@@ -96,7 +96,7 @@ class SimulationConfig:
     guard_rails: bool = False
     jitter_degrees: float = 0.02
     range_sigma: float = 0.02
-    dropout: float = 0.015
+    dropout: float = 0.03
     detection: bool = True
     hood: bool = True
     min_points: int = 5
@@ -187,6 +187,22 @@ CONFIGS = {
         num_poles=8,
         ego_speed=14.0,
         traffic_speed=15.0,
+    ),
+    "kitti_open": dataclasses.replace(
+        _STREET,
+        parking_width=0.0,
+        cycle_width=0.0,
+        num_traffic=7,
+        num_parked=0,
+        num_pedestrians=2,
+        num_cyclists=2,
+        building_share=0.05,
+        num_trees=10,
+        num_greens=14,
+        wall_share=0.1,
+        num_poles=12,
+        ego_speed=12.0,
+        traffic_speed=13.0,
     ),
     # Small and quick, for tests.
     "tiny": dataclasses.replace(

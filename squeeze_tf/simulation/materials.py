@@ -4,11 +4,12 @@ import dataclasses
 
 import numpy as np
 
-# SemanticKITTI raw ids (semantic-kitti-api, config/semantic-kitti.yaml).
+# SemanticKITTI raw ids (semantic-kitti-api, config/semantic-kitti.yaml). Vans
+# with one continuous body are cars there (Behley et al. 2019, appendix).
 CLASS_IDS = {
     "unlabeled": 0,
     "car": 10,
-    "van": 20,
+    "van": 10,
     "person": 30,
     "bicyclist": 31,
     "road": 40,

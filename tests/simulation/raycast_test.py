@@ -203,6 +203,33 @@ class EchoTest(unittest.TestCase):
         whole = materials.MATERIALS["grass"].reflectivity
         np.testing.assert_allclose(share, [whole, whole / 2, 0], rtol=1e-6)
 
+    def test_dark_paint_mirrors_more_of_what_comes_aslant(self):
+        posed, _ = built()
+        names = np.array(materials.NAMES)[posed.materials]
+        faces = np.flatnonzero(names == "paint")
+        tints = posed.tints[posed.objects[faces]].mean(1)
+        ends = faces[[np.argmin(tints), np.argmax(tints)]]
+        self.assertLess(*np.sort(tints)[[0, -1]])
+        straight, aslant = (
+            raycast.returned_share(
+                posed, ends, np.zeros((2, 3)), np.full(2, cosine)
+            )
+            for cosine in (1.0, 0.3)
+        )
+        kept = aslant / straight  # of the darkest and the lightest
+        self.assertLess(kept[0], 0.8 * kept[1])
+
+    def test_asphalt_is_lost_beyond_fifty_metres(self):
+        height, reflectivity = 1.73, materials.MATERIALS["asphalt"].reflectivity
+        ranges = np.array([30.0, 40.0, 65.0])
+        chance = raycast.detection_probability(
+            reflectivity * height / ranges / ranges**2
+        )
+        # As KITTI scans: see raycast's comment.
+        self.assertGreater(chance[0], 0.97)
+        self.assertGreater(chance[1], 0.8)
+        self.assertLess(chance[2], 0.1)
+
     def test_detection_falls_from_one_to_zero_with_power(self):
         power = np.logspace(-9, -2, 50)
         chance = raycast.detection_probability(power)
