@@ -59,7 +59,7 @@ def trained(
         std=found["std"],
         batch_norm=True,
         mask_channel=True,
-        dropout=config.dropout,
+        dropout=config.rendering_dropout,
         weight_decay=0.0,
         batch_norm_momentum=config.batch_norm_momentum,
     )

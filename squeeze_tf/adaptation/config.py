@@ -35,8 +35,9 @@ class AdaptationConfig(segmentation_config.SegmentationConfig):
     rendering_loss: str = "hybrid"
     rendering_top: float = 1.0
     rendering_draws: bool = False
-    rendering_epochs: int = 40
+    rendering_epochs: int = 200
     rendering_learning_rate: float = 2e-3
+    rendering_dropout: float = 0.0
 
     # Alignment: see adaptation.train.
     distance: str = "geodesic"
