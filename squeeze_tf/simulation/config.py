@@ -160,7 +160,7 @@ CONFIGS = {
         num_greens=44,
         wall_share=0.7,
         num_poles=14,
-        cycle_width=0.0,
+        cycle_width=1.0,
     ),
     "kitti_city": dataclasses.replace(
         _KITTI_STREET,
@@ -176,7 +176,7 @@ CONFIGS = {
     "kitti_road": dataclasses.replace(
         _KITTI_STREET,
         parking_width=0.0,
-        cycle_width=0.0,
+        cycle_width=1.0,
         sidewalk_width=0.0,
         num_traffic=6,
         num_parked=0,
@@ -193,7 +193,7 @@ CONFIGS = {
     "kitti_open": dataclasses.replace(
         _KITTI_STREET,
         parking_width=0.0,
-        cycle_width=0.0,
+        cycle_width=1.0,
         num_traffic=7,
         num_parked=0,
         num_pedestrians=2,

@@ -10,10 +10,10 @@ from squeeze_tf.simulation import road as road_lib
 from squeeze_tf.simulation import world as world_lib
 
 # Ours: received power (reflectivity / square metre) at which half of the
-# returns are lost, and how steeply the loss sets in: KITTI scans miss a fifth
-# of the asphalt at 40 to 50 m, two thirds at 50 to 65 m and all of it beyond.
-_HALF_POWER = 3e-6
-_STEEPNESS = 4.0
+# returns are lost, and how steeply the loss sets in: in KITTI scans the asphalt
+# is whole up to some 50 m and ends there from one laser to the next.
+_HALF_POWER = 2.9e-6
+_STEEPNESS = 12.0
 # Ours: added to the gloss of black paint, for black cars are holes in KITTI
 # scans but where they face the sensor.
 _BLACK_GLOSS = 5.0
@@ -247,7 +247,7 @@ def returned_share(
 
 
 def detection_probability(power: np.ndarray) -> np.ndarray:
-    """Probability that a return is found: 1 / (1 + (half / power) ** 4).
+    """Probability that a return is found: 1 / (1 + (half / power) ** 12).
 
     Ours: stands in for the receiver's threshold, so that dark or glossy and
     distant surfaces drop out as they do in KITTI (Ch. 5 §3: missing points
@@ -259,5 +259,6 @@ def detection_probability(power: np.ndarray) -> np.ndarray:
     Returns:
       [N] float, 0 to 1.
     """
-    ratio = _HALF_POWER / np.maximum(power, 1e-12)
+    # At a hundredth of the half nothing is found; powers stay finite.
+    ratio = _HALF_POWER / np.maximum(power, _HALF_POWER / 100)
     return 1.0 / (1.0 + ratio**_STEEPNESS)
