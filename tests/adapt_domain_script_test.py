@@ -238,17 +238,17 @@ class ScriptTest(Shared):
     def test_a_killed_ladder_goes_on_and_prints_its_table(self):
         workdir = self.folder / "killed"
         arguments = (
-            *("--config=smoke", f"--workdir={workdir}", "--stages=noise"),
+            *("--config=smoke", f"--workdir={workdir}", "--stages="),
             *("--noself_training", "--classes=car,pedestrian"),
             *(f"--set={x}" for x in [*self.settings, "epochs=2"]),
         )
-        row = workdir / "seed0" / "noise"
+        row = workdir / "seed0" / "none"
         scripts.killed(row, "-m", "experiments.adapt_domain", *arguments)
         done = scripts.script("adapt_domain", *arguments)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("noise  ", done.stdout)
+        self.assertIn("none  ", done.stdout)
         self.assertLen((row / "record.jsonl").read_text().splitlines(), 2)
-        self.assertIn("noise  ", (workdir / "table.txt").read_text())
+        self.assertIn("none  ", (workdir / "table.txt").read_text())
 
     def test_an_unknown_class_is_refused(self):
         done = scripts.script(
