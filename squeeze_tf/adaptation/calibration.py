@@ -144,13 +144,6 @@ def normalizations(
     )
 
 
-def shifts(
-    model: keras.Model, inputs: tf.data.Dataset
-) -> tuple[LayerShift, ...]:
-    """How far each normalisation is from what these inputs bring to it."""
-    return _shifts(_Listener(model)(inputs))
-
-
 def mean_entropy(
     model: keras.Model, inputs: tf.data.Dataset, mask: Mask | None = None
 ) -> float:

@@ -22,8 +22,8 @@ class SelfTrainingModel(keras.Model):
 
     Args:
       network: functional, grid to scores; trained on simulated scans.
-      confidence: of the teacher, from which on a real return gets its label;
-        0.85 in the paper's settings for these data.
+      confidence: of the teacher, from which on a real return gets its label.
+        Ours, as the momentum.
       momentum: of the teacher, the running average of the student.
       seed: of the choice of objects, which also depends on the step.
 

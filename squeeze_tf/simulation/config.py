@@ -147,8 +147,9 @@ CONFIGS = {
         wall_share=0.3,
         guard_rails=True,
     ),
-    # Ours: what compare_domains showed on unlabelled KITTI scans: a sensor that
-    # looks down, more beside the road and nearer, fewer on it. To be mixed.
+    # Ours, to be mixed. Unlabelled KITTI scans show a sensor that looks down,
+    # more beside the road and nearer, fewer on it; open roads came from what a
+    # network got wrong on labelled ones (experiments/RESULTS.md).
     "kitti_residential": dataclasses.replace(
         _KITTI_STREET,
         num_traffic=4,

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-# SemanticKITTI raw ids (semantic-kitti-api, config/semantic-kitti.yaml). Vans
-# with one continuous body are cars there (Behley et al. 2019, appendix).
+# SemanticKITTI raw ids (semantic-kitti-api, config/semantic-kitti.yaml). Ours:
+# a van has one continuous body and counts as a car.
 CLASS_IDS = {
     "unlabeled": 0,
     "car": 10,

@@ -178,11 +178,8 @@ def scan(
     echo = returned_share(world, faces[rays], points, hits.cosines[rays])
     if detection:
         power = echo / np.square(distances[rays])
-        kept = chance[rays] < detection_probability(power)
-        found = kept & (
-            rng.random(len(rays), np.float32)
-            >= transparency(world, faces[rays])
-        )
+        share = 1 - transparency(world, faces[rays])
+        found = chance[rays] < share * detection_probability(power)
         rays, points, echo = rays[found], points[found], echo[found]
     faces = faces[rays]
     objects = world.objects[faces]
@@ -218,8 +215,8 @@ def returned_share(
     """Share of the light sent back: reflectivity * cosine ** gloss.
 
     Ours: a Lambert surface for gloss 1; the darker paint is, the more of its
-    light is mirrored. This is the intensity of a scan; real
-    intensity is learned instead (Ch. 5 §4.1).
+    light is mirrored. This is the intensity of a scan; real intensity is
+    learned instead (Ch. 5 §4.2).
 
     Args:
       world: the world.
