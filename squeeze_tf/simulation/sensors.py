@@ -176,11 +176,6 @@ def rays(
     directions[..., 0] = flat * np.cos(azimuth)
     directions[..., 1] = flat * np.sin(azimuth)
     directions[..., 2] = np.sin(zenith)
-    pitch = np.radians(sensor.pitch_degrees)
-    if pitch:
-        x, z = directions[..., 0].copy(), directions[..., 2].copy()
-        directions[..., 0] = np.cos(pitch) * x - np.sin(pitch) * z
-        directions[..., 2] = np.sin(pitch) * x + np.cos(pitch) * z
     return directions.reshape(-1, 3)
 
 

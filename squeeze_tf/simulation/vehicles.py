@@ -21,6 +21,7 @@ class Style:
       axles: positions of the axles, share of the length from the nose.
       belt: lower edge of the windows, share of the height.
       last_window: share of the length where side windows end.
+      taper: by what share of the width the roof is narrower than the belt.
     """
 
     size: tuple[float, float, float]
@@ -28,6 +29,7 @@ class Style:
     axles: tuple[float, float]
     belt: float
     last_window: float
+    taper: float = 0.17
 
 
 _SPREAD = 0.06
@@ -79,9 +81,21 @@ STYLES = {
          (0.96, 1.0), (0.99, 0.50), (1, 0.35)),
         (0.17, 0.80), 0.46, 0.28,
     ),
+    "off_roader": Style(  # Jeep Wrangler JK: 4.22 x 1.87 x 1.84; Mercedes-Benz
+        (4.45, 1.81, 1.84),  # G (W463): 4.66 x 1.76 x 1.95
+        ((0, 0.46), (0.015, 0.60), (0.30, 0.64), (0.37, 0.97), (0.42, 1.0),
+         (0.97, 0.98), (0.985, 0.60), (0.995, 0.55), (1, 0.42)),
+        (0.16, 0.78), 0.60, 0.94, 0.05,
+    ),
+    "mpv": Style(  # VW Touran I: 4.41 x 1.79 x 1.64; Caddy III: 1.83 high
+        (4.42, 1.80, 1.73),
+        ((0, 0.42), (0.03, 0.52), (0.18, 0.61), (0.37, 0.95), (0.50, 1.0),
+         (0.90, 0.97), (0.98, 0.62), (0.99, 0.57), (1, 0.42)),
+        (0.20, 0.81), 0.60, 0.92, 0.12,
+    ),
 }  # fmt: skip
-CAR_STYLES = ("sedan", "hatchback", "suv", "estate", "pickup")
 VAN_STYLES = ("van", "high_van")
+CAR_STYLES = tuple(name for name in STYLES if name not in VAN_STYLES)
 
 
 @functools.cache
@@ -144,7 +158,7 @@ def _body(
             (0.78, 0.9, 1, 1, 0.94, 0.86),
         )
     )
-    half_top = half * np.where(bed, 0.92, 0.93 - 0.17 * cabin)
+    half_top = half * np.where(bed, 0.92, 0.93 - style.taper * cabin)
     low = _lower_edge(style, stations, length, radius)
     middle = np.maximum(0.62 * style.belt * height, low + 0.03)
     middle = np.minimum(middle, np.maximum(belt, low + 0.05) - 0.01)

@@ -39,6 +39,7 @@ class World:
       box_classes: [N] uint8 their class ids.
       ego_position: [3] float64, the sensor in world coordinates, metres.
       ego_yaw: heading in world coordinates, radians.
+      ego_pitch: of the sensor, nose up, radians.
       road: for the paint on the asphalt.
       sun: [3] float64 unit vector towards the sun, LiDAR frame.
     """
@@ -56,6 +57,7 @@ class World:
     box_classes: np.ndarray
     ego_position: np.ndarray
     ego_yaw: float
+    ego_pitch: float
     road: road_lib.Road
     sun: np.ndarray
 
@@ -109,8 +111,16 @@ def assemble(
         down = np.array([0.0, 0.0, -sensor.height])
         parts.append(_Part(_hood(), down, 0.0))
     kept = [a for a, n in zip(scene.actors, near) if n]
+    pitch = float(np.radians(sensor.pitch_degrees))
+    merged = _merged(parts)
+    if pitch:
+        # The bonnet, which comes last, is pitched as the sensor is.
+        count = len(_hood().vertices) if scene.config.hood else 0
+        outside = merged["vertices"][: len(merged["vertices"]) - count]
+        outside[:] = _pitched(outside, pitch)
+        boxes[:, :3] = _pitched(boxes[:, :3], pitch)
     return World(
-        **_merged(parts),
+        **merged,
         boxes=boxes[near],
         box_tracks=np.array([a.track_id for a in kept], np.int32),
         box_classes=np.array(
@@ -118,14 +128,16 @@ def assemble(
         ),
         ego_position=ego,
         ego_yaw=ego_yaw,
+        ego_pitch=pitch,
         road=scene.road,
-        sun=_turned(np.array(scene.sun), -ego_yaw),
+        sun=_pitched(_turned(np.array(scene.sun), -ego_yaw), pitch),
     )
 
 
 def to_world(world: World, points: np.ndarray) -> np.ndarray:
     """[..., 3] points of the LiDAR frame in world coordinates, metres."""
-    return _turned(points, world.ego_yaw) + world.ego_position
+    level = _pitched(points, -world.ego_pitch)
+    return _turned(level, world.ego_yaw) + world.ego_position
 
 
 def box_vertices(world: World, box: int) -> tuple[np.ndarray, np.ndarray]:
@@ -208,7 +220,8 @@ def _in_view(
     distance = np.hypot(places[:, 0], places[:, 1])
     seen = distance - radius < sensor.max_range
     if not whole:
-        top = np.tan(np.radians(sensor.beam_degrees[0] + 0.3))
+        highest = sensor.beam_degrees[0] + abs(sensor.pitch_degrees)
+        top = np.tan(np.radians(highest + 0.3))
         seen &= bottom < np.maximum(distance + radius, 0.1) * max(top, 0.0)
         middle = np.radians(sensor.left_degrees + sensor.right_degrees) / 2
         half = np.radians(sensor.left_degrees - sensor.right_degrees) / 2
@@ -276,4 +289,13 @@ def _turned(points: np.ndarray, yaw: float) -> np.ndarray:
     x, y = points[..., 0], points[..., 1]
     return np.stack(
         [cosine * x - sine * y, sine * x + cosine * y, points[..., 2]], -1
+    )
+
+
+def _pitched(points: np.ndarray, pitch: float) -> np.ndarray:
+    """[..., 3] points of a level frame in one whose nose is `pitch` up."""
+    cosine, sine = np.cos(pitch), np.sin(pitch)
+    x, z = points[..., 0], points[..., 2]
+    return np.stack(
+        [cosine * x + sine * z, points[..., 1], cosine * z - sine * x], -1
     )

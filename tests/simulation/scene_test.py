@@ -1,10 +1,10 @@
 """Street scenes: drawn by seed, peopled, nothing inside anything else."""
 
 import dataclasses
-import unittest
 
 import numpy as np
 from absl.testing import absltest, parameterized
+from scipy.spatial import transform
 
 from squeeze_tf.geometry import oriented_boxes
 from squeeze_tf.simulation import actors, config, raycast, scene, sensors, world
@@ -121,9 +121,12 @@ class SceneTest(parameterized.TestCase):
             self.assertAlmostEqual(float(mesh.bounds[0, 2]), 0, delta=0.02)
 
 
-class WorldTest(unittest.TestCase):
-    def test_culling_takes_away_nothing_that_rays_could_hit(self):
-        sensor = sensors.LIDARS["tiny"]
+class WorldTest(parameterized.TestCase):
+    @parameterized.parameters(0.0, 4.0, -4.0)
+    def test_culling_takes_away_nothing_that_rays_could_hit(self, pitch):
+        sensor = dataclasses.replace(
+            sensors.LIDARS["tiny"], pitch_degrees=pitch
+        )
         drawn = scene.build(config.CONFIGS["street_front"], 5)
         seen = world.assemble(drawn, 0.0, sensor)
         full = world.assemble(drawn, 0.0, sensor, whole=True)
@@ -163,6 +166,40 @@ class WorldTest(unittest.TestCase):
             self.assertAlmostEqual(
                 ground[near, 2].mean(), -sensor.height, delta=0.1
             )
+
+    def test_a_sensor_with_its_nose_up_sees_the_road_ahead_lower(self):
+        drawn = scene.build(config.CONFIGS["street_front"], 8)
+        level, pitched = (
+            world.assemble(
+                drawn,
+                0.0,
+                dataclasses.replace(sensors.LIDARS["hdl64e"], pitch_degrees=x),
+                whole=True,
+            )
+            for x in (0.0, 5.0)
+        )
+        # Axes forward, left, up: nose up is a negative turn about y.
+        turn = transform.Rotation.from_euler("y", -5.0, degrees=True)
+        for name in ("vertices", "boxes"):
+            want, got = getattr(level, name), getattr(pitched, name)
+            bonnet = 8 if name == "vertices" else 0
+            outside = slice(0, len(want) - bonnet)
+            np.testing.assert_allclose(
+                turn.apply(got[outside, :3]), want[outside, :3], atol=1e-4
+            )
+            np.testing.assert_array_equal(
+                got[len(want) - bonnet :, :3], want[len(want) - bonnet :, :3]
+            )
+        np.testing.assert_allclose(turn.apply(pitched.sun), level.sun)
+        points = level.vertices[:100]
+        np.testing.assert_allclose(
+            world.to_world(pitched, turn.inv().apply(points)),
+            world.to_world(level, points),
+            atol=1e-4,
+        )
+        ahead = pitched.vertices[pitched.faces[pitched.objects == 0]].mean(1)
+        ahead = ahead[(ahead[:, 0] > 5) & (np.abs(ahead[:, 1]) < 3)]
+        self.assertLess(ahead[:, 2].mean(), -1.9)
 
 
 if __name__ == "__main__":
