@@ -25,9 +25,10 @@ ClassificationConfig = classification_config.ClassificationConfig
 CONFIG, CLASS_NAMES = kept_config.FILE, "class_names.json"
 _OF_THE_NETWORK = (
     *("model", "input_height", "input_width", "channels", "mean", "std"),
-    *("depth", "expansion", "form", "reduction", "rule"),
+    *("expansion", "form", "reduction", "rule"),
     *models.OPTIONS["diracdeltanet"],
     *models.OPTIONS["fbnet"],
+    *models.OPTIONS["precision_resnet"],
 )
 
 
@@ -57,6 +58,38 @@ def read_run(
     config = config_lib.override(config, settings)
     classification_config.check(config)
     return config
+
+
+def with_architecture(
+    config: ClassificationConfig, path: str | os.PathLike
+) -> ClassificationConfig:
+    """A config whose network is one that a search has found.
+
+    Args:
+      config: of data and training.
+      path: architecture.json of a search.
+
+    Raises:
+      ValueError: the file does not hold fields of the network.
+      OSError: it cannot be read.
+    """
+    try:
+        fields = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        unknown = sorted(set(fields) - set(_OF_THE_NETWORK))
+        if unknown or "model" not in fields:
+            raise ValueError(
+                "expected fields of the network, with model; got "
+                f"{unknown or sorted(fields)}"
+            )
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: no architecture: {error}") from error
+    return dataclasses.replace(
+        config,
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields.items()
+        },
+    )
 
 
 def class_names(workdir: str | os.PathLike) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ goes on from its last epoch when it is started again with the same flags.
 `--config=own` takes a folder of images for each class, whatever the classes
 are. `--set=teacher=WORKDIR` learns from the probabilities of another run
 (label refinery, Ch. 6 §4.3) instead of the labels; `top1` of the training
-images then says how often the two agree.
+images then says how often the two agree. `--architecture=FILE` trains a
+network that search_fbnet or search_precision has found, on any data.
 """
 
 import pathlib
@@ -28,14 +29,20 @@ _CONFIG = flags.DEFINE_enum(
     "config", "own", sorted(classification_config.CONFIGS), "Which setting."
 )
 _SET = flags.DEFINE_multi_string("set", [], "Override, as field=value.")
+_ARCHITECTURE = flags.DEFINE_string(
+    "architecture", None, "architecture.json that a search has written."
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run is kept.")
 
 
 def main(_: list[str]) -> None:
     """Trains with the flags' settings."""
-    config = config_lib.override(
-        classification_config.CONFIGS[_CONFIG.value], _SET.value
-    )
+    config = classification_config.CONFIGS[_CONFIG.value]
+    if _ARCHITECTURE.value:
+        config = classification_run.with_architecture(
+            config, _ARCHITECTURE.value
+        )
+    config = config_lib.override(config, _SET.value)
     classification_run.train(config, _WORKDIR.value)
     workdir = pathlib.Path(_WORKDIR.value).resolve()
     print(f"Checkpoints, record.jsonl and tensorboard/ lie in {workdir}")

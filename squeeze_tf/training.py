@@ -122,16 +122,53 @@ def fit(
         checkpoints more than an epoch apart.
       OSError: workdir cannot be written.
     """
+    mean = weight_average.WeightAverage(model, average) if average else None
+    record = run_epochs(
+        model,
+        lambda epoch: _run_epoch(
+            model, batches(epoch), epoch, epochs, validation, mean, verbose
+        ),
+        epochs=epochs,
+        workdir=workdir,
+        kept={
+            "averages": mean.averages if mean else [],
+            "num_averaged": mean.num_steps if mean else tf.Variable(0.0),
+        },
+    )
+    if mean:
+        mean.swap()
+    return record
+
+
+def run_epochs(
+    model: keras.Model,
+    run_epoch: Callable[[int], dict[str, float]],
+    *,
+    epochs: int,
+    workdir: str | os.PathLike,
+    kept: Mapping[str, object],
+) -> list[dict[str, float]]:
+    """What fit() does around each epoch, for epochs of another kind.
+
+    Args:
+      model: compiled.
+      run_epoch: trains epoch n, from 0, and returns its metrics.
+      epochs: how many in all.
+      workdir: as of fit().
+      kept: what else belongs to a checkpoint, as tf.train.Checkpoint takes it.
+
+    Returns:
+      The record.
+
+    Raises:
+      ValueError: as fit().
+      FloatingPointError: a metric is not finite.
+    """
     workdir = _worker_folder(pathlib.Path(workdir), model)
     workdir.mkdir(parents=True, exist_ok=True)
     epoch_done = tf.Variable(0, dtype=tf.int64, trainable=False)
-    mean = weight_average.WeightAverage(model, average) if average else None
     checkpoint = tf.train.Checkpoint(
-        model=model,
-        epoch=epoch_done,
-        random=_random_generators(model),
-        averages=mean.averages if mean else [],
-        num_averaged=mean.num_steps if mean else tf.Variable(0.0),
+        model=model, epoch=epoch_done, random=_random_generators(model), **kept
     )
     manager = tf.train.CheckpointManager(
         checkpoint, str(workdir / CHECKPOINTS), max_to_keep=2
@@ -140,9 +177,7 @@ def fit(
     record = _read_record(workdir / RECORD)[: int(epoch_done)]
     writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
     for epoch in range(int(epoch_done), epochs):
-        line = _run_epoch(
-            model, batches(epoch), epoch, epochs, validation, mean, verbose
-        )
+        line = run_epoch(epoch)
         if not all(abs(value) < float("inf") for value in line.values()):
             raise FloatingPointError(f"epoch {epoch}: not finite: {line}")
         record.append({"epoch": epoch} | line)
@@ -153,8 +188,6 @@ def fit(
             for name, value in line.items():
                 tf.summary.scalar(name, value)
         writer.flush()
-    if mean:
-        mean.swap()
     return record
 
 

@@ -5,7 +5,7 @@ import dataclasses
 from squeeze_tf.classification import (
     diracdeltanet,
     ends,
-    fbnet,
+    fbnet_architectures,
     inputs,
     models,
     schedules,
@@ -59,8 +59,14 @@ class ClassificationConfig:
     stage_blocks: tuple[int, ...] = diracdeltanet.STAGE_BLOCKS
     last: int = diracdeltanet.LAST
     stem_pools: bool = True
-    blocks: tuple[str, ...] = fbnet.ARCHITECTURES["fbnet_a"].blocks
-    last_filters: int = fbnet.ARCHITECTURES["fbnet_a"].last_filters
+    blocks: tuple[str, ...] = fbnet_architectures.ARCHITECTURES[
+        "fbnet_a"
+    ].blocks
+    last_filters: int = fbnet_architectures.ARCHITECTURES[
+        "fbnet_a"
+    ].last_filters
+    bits: tuple[str, ...] = ()
+    widths: tuple[int, ...] = ()
     batch_norm_momentum: float = 0.9
 
     # Training: see training and classification.schedules. initial_weights is a
@@ -222,8 +228,20 @@ CONFIGS = {
             input_height=found.input_size,
             input_width=found.input_size,
         )
-        for name, found in fbnet.ARCHITECTURES.items()
+        for name, found in fbnet_architectures.ARCHITECTURES.items()
     },
+    # Ch. 7 Tables 1 to 4, which take the `bits` that a search has found. The
+    # thesis prints no recipes: these are the ones of the plain ResNets above.
+    "cifar10_precision_resnet20": dataclasses.replace(
+        ClassificationConfig(), model="precision_resnet"
+    ),
+    "precision_resnet18": dataclasses.replace(
+        _SHIFTNET,
+        model="precision_resnet",
+        depth=18,
+        batch_size=256,
+        learning_rate=0.1,
+    ),
     # One's own classes, a folder for each.
     "own": dataclasses.replace(
         _IMAGENET,
@@ -267,6 +285,10 @@ CONFIGS = {
     ),
     # All parameters that a ResNet of this depth has.
     "digits_resnet": dataclasses.replace(_DIGITS, model="resnet"),
+    # Blocks of different bits (search_precision) on images of a few pixels.
+    "digits_precision_resnet20": dataclasses.replace(
+        _DIGITS, model="precision_resnet", depth=20
+    ),
     # Two steps on whatever images there are, for tests.
     "smoke": dataclasses.replace(
         _DIGITS, batch_size=8, epochs=2, decay_epochs=(1,), learning_rate=0.01

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from squeeze_tf.classification import ends
+from squeeze_tf.classification import ends, fbnet_architectures
 from squeeze_tf.layers import channels, shift_modules
 
 keras = tf.keras
@@ -46,23 +46,6 @@ class Row:
     strides: int | None
 
 
-@dataclasses.dataclass(frozen=True)
-class Architecture:
-    """A network that the search found.
-
-    Args:
-      blocks: names of its 22 blocks.
-      input_size: height and width of its images.
-      width: see scaled().
-      last_filters: channels of the last 1x1 convolution.
-    """
-
-    blocks: tuple[str, ...]
-    input_size: int = 224
-    width: float = 1.0
-    last_filters: int = 1504
-
-
 # Ch. 7 Table 6: the candidates of the search.
 BLOCKS: dict[str, Block | None] = {
     "k3_e1": Block(3, 1),
@@ -91,70 +74,6 @@ MACRO = (
     Row("7x7 avgpool", None, 1, 1),
     Row("fc", 1000, 1, None),
 )
-# A line for each searched row of Table 5. A, B, C and 96 are those of the
-# authors' Caffe2 release, S8 and iPhoneX were read off Ch. 7 Fig. 7 by others.
-_A = """
-    skip
-    k3_e3 k3_e1 skip skip
-    k5_e6 k3_e3 k5_e1 k3_e3
-    k5_e6 k5_e3 k3_e1_g2 k5_e6
-    k3_e6 k3_e1_g2 k5_e3 k3_e1_g2
-    k5_e6 k5_e6 k5_e3 k5_e6
-    k5_e6
-"""
-_B = """
-    k3_e1
-    k3_e6 k5_e1 k3_e1 k3_e1
-    k5_e6 k5_e3 k3_e6 k3x2sep_e6
-    k5_e6 k5_e1 skip k5_e3
-    k5_e6 k3_e1 k5_e1 k5_e3
-    k5_e6 k5_e1 k5_e6 k5_e6
-    k3_e6
-"""
-_C = """
-    k3_e1
-    k3_e6 skip k3_e1 k3_e1
-    k5_e6 k5_e3 k3x2sep_e6 k3_e6
-    k5_e6 k5_e3 k5_e6 k5_e6
-    k5_e6 k3x2sep_e6 k5_e6 k5_e3
-    k5_e6 k5_e6 k5_e6 k5_e6
-    k3_e6
-"""
-_96 = """
-    k3_e1
-    k3_e6 k3_e6 skip skip
-    k5_e6 k5_e6 skip skip
-    k5_e6 skip skip skip
-    k3_e6 skip skip skip
-    k5_e6 k5_e6 skip skip
-    k5_e6
-"""
-_S8 = """
-    k3_e1
-    k3_e3 k3_e1 skip skip
-    k5_e6 k3_e3 k3_e3 k3_e6
-    k5_e6 k5_e3 k5_e3 k5_e3
-    k3_e6 k5_e3 k5_e3 k5_e3
-    k5_e6 k5_e6 k5_e3 k5_e6
-    k5_e6
-"""
-_IPHONE_X = """
-    skip
-    k3_e6 k3_e1 k3_e1 k3_e1
-    k3_e6 k3_e6 k3_e6 k3_e6
-    k3_e6 k3_e6 k3_e3 k3_e6
-    k3_e6 k3_e3 k3_e3 k3_e3
-    k5_e6 k5_e6 k5_e6 k5_e3
-    k5_e6
-"""
-ARCHITECTURES = {
-    "fbnet_a": Architecture(tuple(_A.split())),
-    "fbnet_b": Architecture(tuple(_B.split()), last_filters=1984),
-    "fbnet_c": Architecture(tuple(_C.split()), last_filters=1984),
-    "fbnet_96_0.35_1": Architecture(tuple(_96.split()), 96, 0.35, 1416),
-    "fbnet_s8": Architecture(tuple(_S8.split())),
-    "fbnet_iphonex": Architecture(tuple(_IPHONE_X.split())),
-}
 
 
 def fbnet(
@@ -179,7 +98,8 @@ def fbnet(
     [B, num_classes] float.
 
     Args:
-      blocks: key of ARCHITECTURES, or 22 keys of BLOCKS or RELEASED_BLOCKS.
+      blocks: key of fbnet_architectures.ARCHITECTURES, or 22 keys of BLOCKS or
+        RELEASED_BLOCKS.
       input_shape: H, W, C.
       num_classes: how many.
       width: see scaled(). If not given the architecture's, 1 of a list.
@@ -197,15 +117,9 @@ def fbnet(
     found = _architecture(blocks)
     width = found.width if width is None else width
     last_filters = found.last_filters if last_filters is None else last_filters
-    if last_filters < 1:
-        raise ValueError(f"last_filters must be at least 1; got {last_filters}")
     layers = searched_layers(width)
     settings = shift_modules.Settings(weight_decay, momentum)
-    image, x = ends.image(input_shape, mean, std)
-    first = MACRO[0]
-    x = _convolution(
-        x, scaled(first.filters, width), 3, "first", settings, first.strides
-    )
+    image, x = first(input_shape, width, mean, std, settings)
     for i, (kind, (filters, strides)) in enumerate(zip(found.blocks, layers)):
         x = block(
             x,
@@ -215,9 +129,52 @@ def fbnet(
             name=f"layer{i + 1}",
             settings=settings,
         )
-    x = _convolution(x, last_filters, 1, "last", settings)
     name = name or (blocks if isinstance(blocks, str) else "fbnet")
-    return keras.Model(image, ends.logits(x, num_classes, settings), name=name)
+    x = last(x, last_filters, num_classes, settings)
+    return keras.Model(image, x, name=name)
+
+
+def first(
+    input_shape: Sequence[int],
+    width: float,
+    mean: Sequence[float],
+    std: Sequence[float],
+    settings: shift_modules.Settings,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The image and what the first convolution makes of it, Table 5.
+
+    Arguments and errors are those of fbnet().
+    """
+    image, x = ends.image(input_shape, mean, std)
+    row = MACRO[0]
+    filters = scaled(row.filters, width)
+    return image, _convolution(x, filters, 3, "first", settings, row.strides)
+
+
+def last(
+    x: tf.Tensor,
+    last_filters: int,
+    num_classes: int,
+    settings: shift_modules.Settings,
+) -> tf.Tensor:
+    """The last 1x1 convolution and the classifier, Table 5.
+
+    Args:
+      x: [B, H, W, C] float Keras tensor.
+      last_filters: channels of the convolution.
+      num_classes: how many.
+      settings: what the network's layers share.
+
+    Returns:
+      [B, num_classes] float, logits.
+
+    Raises:
+      ValueError: last_filters or num_classes are below 1.
+    """
+    if last_filters < 1:
+        raise ValueError(f"last_filters must be at least 1; got {last_filters}")
+    x = _convolution(x, last_filters, 1, "last", settings)
+    return ends.logits(x, num_classes, settings)
 
 
 def block(
@@ -250,7 +207,7 @@ def block(
     Raises:
       ValueError: an unknown kind, or C or filters are odd and it has groups.
     """
-    _check_kinds("kind", [kind])
+    check_kinds("kind", [kind])
     row = (BLOCKS | RELEASED_BLOCKS)[kind]
     keeps_shape = strides == 1 and x.shape[-1] == filters
     if row is None:
@@ -295,6 +252,24 @@ def searched_layers(width: float = 1.0) -> list[tuple[int, int]]:
     ]
 
 
+def check_kinds(argument: str, kinds: Sequence[str]) -> None:
+    """Refuses names of no block.
+
+    Args:
+      argument: whose they are, for the message.
+      kinds: names.
+
+    Raises:
+      ValueError: one is neither of BLOCKS nor of RELEASED_BLOCKS.
+    """
+    known = BLOCKS | RELEASED_BLOCKS
+    unknown = [kind for kind in kinds if kind not in known]
+    if unknown:
+        raise ValueError(
+            f"{argument} must be among {', '.join(known)}; got {unknown[0]!r}"
+        )
+
+
 def scaled(filters: int, width: float) -> int:
     """Channels times `width`, rounded up to a multiple of 8.
 
@@ -309,33 +284,27 @@ def scaled(filters: int, width: float) -> int:
     return 8 * math.ceil(filters * width / 8)
 
 
-def _architecture(blocks: str | Sequence[str]) -> Architecture:
+def _architecture(
+    blocks: str | Sequence[str],
+) -> fbnet_architectures.Architecture:
     """Of a name or of a list of blocks, which is checked."""
+    known = fbnet_architectures.ARCHITECTURES
     if isinstance(blocks, str):
-        if blocks not in ARCHITECTURES:
+        if blocks not in known:
             raise ValueError(
-                f"blocks must be one of {sorted(ARCHITECTURES)} or a list of "
+                f"blocks must be one of {sorted(known)} or a list of "
                 f"blocks; got {blocks!r}"
             )
-        return ARCHITECTURES[blocks]
+        return known[blocks]
     count = len(searched_layers())
     if len(blocks) != count:
         raise ValueError(
             f"blocks must be {count} names, one of each layer of Table 5; got "
             f"{len(blocks)}"
         )
-    _check_kinds("blocks", blocks)
-    (last,) = (row.filters for row in MACRO if row.kind == "1x1 conv")
-    return Architecture(tuple(blocks), last_filters=last)
-
-
-def _check_kinds(argument: str, kinds: Sequence[str]) -> None:
-    known = BLOCKS | RELEASED_BLOCKS
-    unknown = [kind for kind in kinds if kind not in known]
-    if unknown:
-        raise ValueError(
-            f"{argument} must be among {', '.join(known)}; got {unknown[0]!r}"
-        )
+    check_kinds("blocks", blocks)
+    (filters,) = (row.filters for row in MACRO if row.kind == "1x1 conv")
+    return fbnet_architectures.Architecture(tuple(blocks), last_filters=filters)
 
 
 def _pointwise(

@@ -122,6 +122,7 @@ class _Conversion:
         quantised = (
             isinstance(layer, quantization.ActQuant)
             and layer.bits < quantize_ops.FULL_PRECISION
+            and layer.scale is not None  # else no two layers share levels
         )
         if quantised:
             (value,) = call.outputs

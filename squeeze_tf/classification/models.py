@@ -8,6 +8,8 @@ import tensorflow as tf
 from squeeze_tf.classification import (
     diracdeltanet,
     fbnet,
+    fbnet_architectures,
+    precision_resnet,
     resnet50,
     shift_resnet,
     shiftnet,
@@ -36,8 +38,9 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
             width=found.width,
             last_filters=found.last_filters,
         )
-        for name, found in fbnet.ARCHITECTURES.items()
+        for name, found in fbnet_architectures.ARCHITECTURES.items()
     },
+    "precision_resnet": precision_resnet.precision_resnet,
 }
 # Arguments of a model besides those that all have, which are input_shape,
 # num_classes, mean, std, weight_decay, momentum and name.
@@ -53,4 +56,5 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("stem", "stage_channels", "stage_blocks", "last", "stem_pools"),
     ),
     "fbnet": ("blocks", "width", "last_filters"),
+    "precision_resnet": ("depth", "bits", "widths"),
 }

@@ -34,6 +34,8 @@ class LabelledImages:
       class_ids: [num_images] int32 in the order of the source; None where
         they are known only by reading all images.
       paths: of the images or of the files that hold them, for messages.
+      load: place in the source, [] int64, to its dict; None where images can
+        only be read one after the other.
     """
 
     class_names: tuple[str, ...]
@@ -42,6 +44,7 @@ class LabelledImages:
     read: Callable[[int | None], tf.data.Dataset]
     class_ids: np.ndarray | None = None
     paths: tuple[pathlib.Path, ...] = ()
+    load: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
 
 
 def of_arrays(
@@ -76,8 +79,9 @@ def of_arrays(
         tuple(class_names),
         len(images),
         images.shape[3],
-        lambda seed: _indices(len(images), seed).map(load),
+        lambda seed: _ordered(np.arange(len(images)), seed).map(load),
         class_ids,
+        load=load,
     )
 
 
@@ -108,12 +112,18 @@ def of_files(
         return {"image": decode(content, channels), "class_id": ids[index]}
 
     def read(seed: int | None) -> tf.data.Dataset:
-        return _indices(len(paths), seed).map(
+        return _ordered(np.arange(len(paths)), seed).map(
             load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
 
     return LabelledImages(
-        tuple(class_names), len(paths), channels, read, class_ids, tuple(paths)
+        tuple(class_names),
+        len(paths),
+        channels,
+        read,
+        class_ids,
+        tuple(paths),
+        load,
     )
 
 
@@ -238,6 +248,58 @@ def with_classes(
         class_names=tuple(class_names),
         class_ids=None if images.class_ids is None else table[images.class_ids],
         read=lambda seed: images.read(seed).map(renumber),
+        load=images.load and (lambda place: renumber(images.load(place))),
+    )
+
+
+def split(
+    images: LabelledImages, share: float, seed: int
+) -> tuple[LabelledImages, LabelledImages]:
+    """Two parts at random that have no image in common.
+
+    Args:
+      images: of which all are in one of the parts.
+      share: of the first part, between 0 and 1.
+      seed: of the choice.
+
+    Raises:
+      ValueError: a part is empty, or the images can only be read one after the
+        other.
+    """
+    count = round(share * images.num_images)
+    if not 0 < count < images.num_images:
+        raise ValueError(
+            f"a share of {share} of {images.num_images} images leaves a part "
+            "without any"
+        )
+    if images.load is None:
+        raise ValueError(
+            "images of records cannot be split; expected folders, CIFAR or "
+            "digits"
+        )
+    order = np.random.default_rng(seed).permutation(images.num_images)
+    return _taken(images, order[:count]), _taken(images, order[count:])
+
+
+def _taken(images: LabelledImages, places: np.ndarray) -> LabelledImages:
+    """Some of the images, in the order of the source."""
+    places = np.sort(places)
+
+    def read(seed: int | None) -> tf.data.Dataset:
+        return _ordered(places, seed).map(
+            images.load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+
+    kept = {"class_ids": images.class_ids[places]}
+    if len(images.paths) == images.num_images:
+        kept["paths"] = tuple(images.paths[place] for place in places)
+    numbers = tf.constant(places)
+    return dataclasses.replace(
+        images,
+        num_images=len(places),
+        read=read,
+        load=lambda place: images.load(numbers[place]),
+        **kept,
     )
 
 
@@ -272,12 +334,11 @@ def _images(folder: pathlib.Path) -> list[pathlib.Path]:
     )
 
 
-def _indices(count: int, seed: int | None) -> tf.data.Dataset:
-    """0 to count - 1, shuffled by the seed if there is one."""
-    order = np.arange(count)
+def _ordered(places: np.ndarray, seed: int | None) -> tf.data.Dataset:
+    """Places [N] int64, shuffled by the seed if there is one."""
     if seed is not None:
-        order = np.random.default_rng(seed).permutation(count)
-    return tf.data.Dataset.from_tensor_slices(order)
+        places = np.random.default_rng(seed).permutation(places)
+    return tf.data.Dataset.from_tensor_slices(places)
 
 
 def _check_ids(class_ids: np.ndarray, class_names: Iterable[str]) -> None:

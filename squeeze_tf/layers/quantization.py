@@ -1,8 +1,9 @@
 """Layers of quantised networks, Ch. 6 §4.3: convolutions, dense, ActQuant.
 
-With few bits on both sides a layer multiplies whole levels, as the hardware
-does, and scales the sums once. So its sums are exact in float32, and
-classification.integer makes the same network of whole numbers alone.
+With few bits on both sides and one range s for the network (Ch. 6 Eq. 12) a
+layer multiplies whole levels, as the hardware does, and scales the sums once.
+So its sums are exact in float32, and classification.integer makes the same
+network of whole numbers alone.
 """
 
 import dataclasses
@@ -22,13 +23,15 @@ class Bits:
     Args:
       weights: bits of a weight; 32 for full precision.
       inputs: bits of an activation; 32 for full precision.
-      scale: s of the input, whose levels are 0 ... s (Eq. 12).
+      scale: s of the input, whose levels are 0 ... s (Eq. 12). None for a
+        trained range α (Ch. 7 Eq. 11): the layer multiplies values then, and
+        `inputs` is what its workload says of them.
       form: of the weights, see ops.quantization.weight_levels().
     """
 
     weights: int = 32
     inputs: int = 32
-    scale: float = 2.0
+    scale: float | None = 2.0
     form: str = "thesis"
 
     def __post_init__(self) -> None:
@@ -36,7 +39,7 @@ class Bits:
         for name in ("weights", "inputs"):
             if getattr(self, name) != quantization.FULL_PRECISION:
                 quantization.num_steps(getattr(self, name))
-        if self.scale <= 0:
+        if self.scale is not None and self.scale <= 0:
             raise ValueError(f"scale must be positive; got {self.scale}")
         if self.form not in quantization.WEIGHT_FORMS:
             raise ValueError(
@@ -47,7 +50,8 @@ class Bits:
     @property
     def are_levels(self) -> bool:
         """Whether the layer multiplies levels."""
-        return max(self.weights, self.inputs) < quantization.FULL_PRECISION
+        most = max(self.weights, self.inputs)
+        return self.scale is not None and most < quantization.FULL_PRECISION
 
     def unit(self, count: int = 1) -> float:
         """What a sum of products of levels is multiplied by.
@@ -235,12 +239,12 @@ class QuantDense(_Quantized, keras.layers.Dense):
 class ActQuant(keras.layers.Layer):
     """Clips to a trained bound, quantises, and scales to the network's range.
 
-    Source: Ch. 6 §4.3, Eqs. 11-12, see ops.quantization.pact(). It stands in
-    the place of a ReLU.
+    Source: Ch. 6 §4.3, Eqs. 11-12; Ch. 7 §4.1, Eq. 11, see
+    ops.quantization.pact(). It stands in the place of a ReLU.
 
     Args:
       bits: k; 32 clips and rescales only, as the released code does.
-      scale: s.
+      scale: s; None for α itself (Ch. 7 Eq. 11).
       initial_alpha: where α starts.
       regularizer: of α; the released code decays it like a weight.
     """
@@ -249,7 +253,7 @@ class ActQuant(keras.layers.Layer):
         self,
         *,
         bits: int = 32,
-        scale: float = 2.0,
+        scale: float | None = 2.0,
         initial_alpha: float = 2.0,
         regularizer: keras.regularizers.Regularizer | None = None,
         **kwargs: object,
@@ -273,7 +277,7 @@ class ActQuant(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Any shape to the same, in 0 ... s."""
+        """Any shape to the same, in 0 ... s, or 0 ... α."""
         alpha = tf.convert_to_tensor(self.alpha)
         return quantization.pact(x, alpha, self.bits, self.scale)
 

@@ -17,6 +17,8 @@ _STEEPNESS = 12.0
 # Ours: added to the gloss of black paint, for black cars are holes in KITTI
 # scans but where they face the sensor.
 _BLACK_GLOSS = 5.0
+# Ours: share of a clear window's rays that pass, by track id.
+_CLEARNESS = np.array([1.0, 0.7, 1.0, 0.1, 0.9, 0.4], np.float32)
 _MARKING_REFLECTIVITY = 0.7  # Glass beads in the paint (Ours).
 
 
@@ -198,12 +200,12 @@ def scan(
 def transparency(world: world_lib.World, faces: np.ndarray) -> np.ndarray:
     """Share of rays that pass through, [N] float32, of [N] triangles.
 
-    Ours: the windows of one vehicle in four let few rays pass, as tinted or
-    curtained ones in KITTI scans do.
+    Ours: windows of vehicles differ, from clear to tinted or curtained ones
+    through which few rays pass, as in KITTI scans.
     """
     share = materials.TRANSPARENCY[world.materials[faces]]
-    is_opaque = world.track_ids[world.objects[faces]] % 4 == 3
-    return np.where(is_opaque, np.float32(0.2) * share, share)
+    kind = world.track_ids[world.objects[faces]] % len(_CLEARNESS)
+    return share * _CLEARNESS[kind]
 
 
 def returned_share(

@@ -109,7 +109,7 @@ class ConfigTest(parameterized.TestCase):
             )
 
     def test_digits_rows_differ_by_the_network_alone(self):
-        network = {"model", "expansion", "reduction", "rule"}
+        network = {"model", "depth", "expansion", "reduction", "rule"}
         rows = [
             {
                 key: value

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from squeeze_tf.classification import fbnet, models
+from squeeze_tf.classification import fbnet, fbnet_architectures, models
 from squeeze_tf.efficiency import workload
 from squeeze_tf.layers import shift_modules
 from tests import shared_files
@@ -78,10 +78,13 @@ class CountsTest(parameterized.TestCase):
         self.assertEqual(model.input_shape[1:], tuple(facts["input"]))
         rows = entry["blocks"]
         self.assertEqual(
-            list(fbnet.ARCHITECTURES[name].blocks), [r["type"] for r in rows]
+            list(fbnet_architectures.ARCHITECTURES[name].blocks),
+            [r["type"] for r in rows],
         )
         self.assertEqual(
-            fbnet.searched_layers(fbnet.ARCHITECTURES[name].width),
+            fbnet.searched_layers(
+                fbnet_architectures.ARCHITECTURES[name].width
+            ),
             [(row["cout"], row["stride"]) for row in rows],
         )
         ends = {key: entry[key] for key in ("first", "last", "fc")}

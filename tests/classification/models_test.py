@@ -14,6 +14,7 @@ from absl.testing import absltest, parameterized
 from squeeze_tf import export
 from squeeze_tf.classification import (
     fbnet,
+    fbnet_architectures,
     models,
     resnet50,
     shiftnet,
@@ -39,6 +40,8 @@ SMALL = {
         *("k3x2sep_e6", "k5_e1_g2", "k5_e6"),
     ),
     "last_filters": 64,
+    "bits": ("16", "w16a16", "32"),  # smooth enough to follow a gradient
+    "widths": (16, 24, 32),
 }
 
 
@@ -54,7 +57,7 @@ def shallow():
         name: dataclasses.replace(
             found, blocks=(*found.blocks[:1], *found.blocks[1::4])
         )
-        for name, found in fbnet.ARCHITECTURES.items()
+        for name, found in fbnet_architectures.ARCHITECTURES.items()
     }
     stages = tuple((2, width) for _, width in resnet50.STAGES)
     with (
@@ -62,7 +65,7 @@ def shallow():
         mock.patch.object(resnet50, "STAGES", stages),
         mock.patch.object(shufflenet_v2, "REPEATS", (2, 2, 2)),
         mock.patch.object(fbnet, "MACRO", macro),
-        mock.patch.object(fbnet, "ARCHITECTURES", architectures),
+        mock.patch.object(fbnet_architectures, "ARCHITECTURES", architectures),
     ):
         yield
 

@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 import tempfile
 
@@ -64,6 +65,29 @@ class ArraysTest(parameterized.TestCase):
         np.testing.assert_array_equal(moved.class_ids, ids)
         with self.assertRaisesRegex(ValueError, "1 classes are not .* 'b'"):
             classification.with_classes(self.images, "ac")
+
+    def test_a_split_has_each_image_once_with_its_class(self):
+        renumbered = classification.with_classes(self.images, "xabc")
+        for images in (self.images, renumbered):
+            parts = classification.split(images, 0.75, seed=1)
+            self.assertEqual([x.num_images for x in parts], [9, 3])
+            found = [samples(part, seed=3) for part in parts]
+            whole = samples(images)
+            self.assertCountEqual(
+                [(x.tobytes(), i) for part in found for x, i in zip(*part)],
+                [(x.tobytes(), i) for x, i in zip(*whole)],
+            )
+            for part in parts:
+                self.assertEqual(samples(part)[1], part.class_ids.tolist())
+            other, _ = classification.split(images, 0.75, seed=2)
+            self.assertNotEqual(samples(other)[1], samples(parts[0])[1])
+
+    def test_what_cannot_be_split_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "a part without any"):
+            classification.split(self.images, 0.99, seed=0)
+        streamed = dataclasses.replace(self.images, load=None)
+        with self.assertRaisesRegex(ValueError, "records cannot be split"):
+            classification.split(streamed, 0.5, seed=0)
 
 
 class DigitsTest(absltest.TestCase):

@@ -7,6 +7,7 @@ from absl.testing import absltest, parameterized
 from squeeze_tf.efficiency import workload
 from squeeze_tf.layers import quantization, shift
 from squeeze_tf.ops import quantization as quantize_ops
+from tests import shared_files
 
 keras = tf.keras
 
@@ -110,6 +111,47 @@ class LayersTest(parameterized.TestCase):
         np.testing.assert_allclose(
             layer(tf.constant([-1.0, 0.4, 9.0])), [0, 0.8, 6], atol=1e-6
         )
+
+    @parameterized.parameters(2, 4, 8, 32)
+    def test_act_quant_of_no_scale_is_that_of_chapter_7(self, bits):
+        # Ch. 7 Eq. 11: the range is the trained bound itself.
+        found = np.load(
+            shared_files.path("reference/architectures/vectors/pact.npz")
+        )
+        layer = quantization.ActQuant(bits=bits, scale=None)
+        layer.build(found[f"x{bits}"].shape)
+        layer.alpha.assign(found[f"alpha{bits}"])
+        x = tf.constant(found[f"x{bits}"])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+        gradients = tape.gradient(y, [x, layer.alpha], found[f"g{bits}"])
+        np.testing.assert_allclose(y, found[f"y_alpha_{bits}"], atol=1e-6)
+        for gradient, name in zip(gradients, ("dx", "dalpha")):
+            np.testing.assert_allclose(
+                gradient, found[f"{name}_alpha_{bits}"], rtol=1e-5, atol=1e-5
+            )
+
+    def test_without_a_scale_values_are_multiplied_and_bits_are_said(self):
+        keras.utils.set_random_seed(0)
+        x = inputs = keras.Input((5, 6, 20))
+        x = quantization.ActQuant(bits=3, scale=None)(x)
+        bits = quantization.Bits(2, 3, scale=None)
+        model = keras.Model(
+            inputs, quantization.QuantConv2D(7, 1, bits=bits)(x)
+        )
+        model.layers[1].alpha.assign([0.7])
+        x = np.random.default_rng(0).normal(size=(2, 5, 6, 20)).astype("f")
+        levels = np.rint(np.clip(x, 0, 0.7) / 0.7 * 7)
+        weights = quantize_ops.quantize_weights(model.layers[2].kernel, 2)
+        np.testing.assert_allclose(
+            model(x), levels * 0.7 / 7 @ weights.numpy()[0, 0], atol=1e-5
+        )
+        again = keras.models.model_from_json(model.to_json())
+        again.set_weights(model.get_weights())
+        np.testing.assert_array_equal(again(x), model(x))
+        load = workload.workloads(again)[2]
+        self.assertEqual((load.weight_bits, load.activation_bits), (2, 3))
 
     def test_models_are_rebuilt_and_counted(self):
         keras.utils.set_random_seed(0)

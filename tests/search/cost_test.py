@@ -8,7 +8,7 @@ from squeeze_tf.search import cost, gumbel
 from tests import shared_files
 
 
-class LatencyAwareLossTest(absltest.TestCase):
+class CostAwareLossTest(absltest.TestCase):
     def test_equals_the_vectors_and_so_does_its_gradient(self):
         found = np.load(
             shared_files.path("reference/architectures/vectors/dnas.npz")
@@ -22,7 +22,7 @@ class LatencyAwareLossTest(absltest.TestCase):
             latency = cost.expected_cost(
                 masks, found["lut_us"].astype(np.float64)
             )
-            loss = cost.latency_aware_loss(
+            loss = cost.cost_aware_loss(
                 found["ce"],
                 latency,
                 float(found["alpha"]),
@@ -35,8 +35,15 @@ class LatencyAwareLossTest(absltest.TestCase):
         )
 
     def test_the_power_is_the_logarithms(self):
-        got = cost.latency_aware_loss(2.0, tf.constant(np.e**4), 0.2, 0.5)
+        got = cost.cost_aware_loss(2.0, tf.constant(np.e**4), 0.2, 0.5)
         self.assertAlmostEqual(float(got), 2 * 0.2 * 2, places=6)
+
+    def test_a_scaled_loss_starts_as_the_cross_entropy(self):
+        alpha = cost.scale(25_000.0, 0.6)
+        got = cost.cost_aware_loss(1.7, tf.constant(25_000.0), alpha, 0.6)
+        self.assertAlmostEqual(float(got), 1.7, places=5)
+        with self.assertRaisesRegex(ValueError, "above 1 in its unit; got 0.5"):
+            cost.scale(0.5, 0.6)
 
 
 class ExpectedCostTest(absltest.TestCase):
