@@ -212,7 +212,11 @@ class _Ladder:
         config = self._config
         if SELF_TRAINING in row:
             return self_training.SelfTrainingModel(
-                network, config.confidence, config.teacher_momentum, config.seed
+                network,
+                config.confidence,
+                config.labelled_share,
+                config.teacher_momentum,
+                config.seed,
             )
         if "gca" in row:
             return train.AlignedModel(

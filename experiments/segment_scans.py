@@ -1,7 +1,10 @@
 """Labels every 3-D point of your own scans (Ch. 3 §3; latency as Table 2).
 
-    python -m experiments.segment_scans --workdir=DIR --input=DIR --output=DIR
+    python -m experiments.segment_scans --input=SCANS --output=DIR
+    python -m experiments.segment_scans --workdir=RUN --input=SCANS --output=DIR
 
+Without a run of your own, weights that come with the package label cars,
+pedestrians and cyclists ahead of an HDL-64E; their MODEL_CARD.md says how well.
 `--input` is a scan (.bin, .pcd, .ply, .las, .laz, .npy), a folder of them or
 a .txt list. Each scan gets a SemanticKITTI .label file of the label map's
 `write` ids, with `--instances` instance ids too, and a picture with
@@ -22,9 +25,17 @@ from experiments import segmentation_run
 from squeeze_tf import command_line, training
 from squeeze_tf import config as config_lib
 from squeeze_tf.data import label_maps, point_clouds, scan_folders
-from squeeze_tf.segmentation import inference, inputs, metrics, pictures
+from squeeze_tf.segmentation import (
+    inference,
+    inputs,
+    metrics,
+    pictures,
+    released,
+)
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Of train_segmentation.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Of train_segmentation; if not given, released weights."
+)
 _INPUT = flags.DEFINE_string("input", None, "Scan, folder or .txt list.")
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write.")
 _PICTURE = flags.DEFINE_bool("picture", False, "Draw range and labels.")
@@ -88,7 +99,7 @@ def segment(
 
 def main(_: list[str]) -> None:
     """Labels all scans, reports latencies, lists the bad files."""
-    workdir, output = pathlib.Path(_WORKDIR.value), pathlib.Path(_OUTPUT.value)
+    workdir, output = _workdir(), pathlib.Path(_OUTPUT.value)
     output.mkdir(parents=True, exist_ok=True)
     if not os.access(output, os.W_OK):
         raise PermissionError(f"{output}: cannot write here")
@@ -128,6 +139,15 @@ def main(_: list[str]) -> None:
         sys.exit("\n".join(["not labelled:", *bad]))
 
 
+def _workdir() -> pathlib.Path:
+    """The run that is asked for, or the weights of the package."""
+    if _WORKDIR.value:
+        return pathlib.Path(_WORKDIR.value)
+    workdir = released.workdir()
+    print(f"released weights, see {workdir / 'MODEL_CARD.md'}")
+    return workdir
+
+
 def _paths(given: pathlib.Path) -> list[pathlib.Path]:
     """Scans of a file, folder or list."""
     if given.suffix == ".txt":
@@ -150,5 +170,5 @@ def _paths(given: pathlib.Path) -> list[pathlib.Path]:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["workdir", "input", "output"])
+    flags.mark_flags_as_required(["input", "output"])
     command_line.run(main)

@@ -36,7 +36,7 @@ class FBNet:
     channels: int = 3
     num_classes: int = 1000
     width: float = 1.0
-    last_filters: int = 1984
+    last_filters: int = 1504  # as in classification.config
     kinds: tuple[str, ...] = tuple(fbnet.BLOCKS)
 
     def space(self) -> space_lib.Space:

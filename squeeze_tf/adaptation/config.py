@@ -45,6 +45,7 @@ class AdaptationConfig(segmentation_config.SegmentationConfig):
 
     # Self-training: see adaptation.self_training.
     confidence: float = 0.85
+    labelled_share: float = 0.5
     teacher_momentum: float = 0.99
     self_training_epochs: int = 4
     self_training_learning_rate: float = 5e-4

@@ -6,6 +6,7 @@ both directions. Unlike there, scans are projected ones, so that what is put in
 hides what stands behind it.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from squeeze_tf.segmentation import augmentation, loss
@@ -23,7 +24,9 @@ class SelfTrainingModel(keras.Model):
     Args:
       network: functional, grid to scores; trained on simulated scans.
       confidence: of the teacher, from which on a real return gets its label.
-        Ours, as the momentum.
+      share: of the returns of each class that get it in any case, the surest of
+        a batch. Ours, as the momentum: what is trained with a focal loss is
+        hardly ever sure of a rare class.
       momentum: of the teacher, the running average of the student.
       seed: of the choice of objects, which also depends on the step.
 
@@ -35,12 +38,14 @@ class SelfTrainingModel(keras.Model):
         self,
         network: keras.Model,
         confidence: float = 0.85,
+        share: float = 0.5,
         momentum: float = 0.99,
         seed: int = 0,
         name: str = "self_training",
     ) -> None:
         for argument, value in (
             ("confidence", confidence),
+            ("share", share),
             ("momentum", momentum),
         ):
             if not 0 <= value <= 1:
@@ -50,7 +55,7 @@ class SelfTrainingModel(keras.Model):
         self.teacher.set_weights(network.get_weights())
         self.teacher.trainable = False
         self._student = network.weights
-        self._confidence = confidence
+        self._sure = (confidence, share)
         self._momentum = momentum
         self._seed = seed
         self._labelled = keras.metrics.Mean(name="labelled")
@@ -64,7 +69,7 @@ class SelfTrainingModel(keras.Model):
         """The mean loss of both mixtures; then the teacher moves."""
         (simulated, real), labels = data
         guesses = pseudo_labels(
-            self.teacher(real, training=False), real, self._confidence
+            self.teacher(real, training=False), real, *self._sure
         )
         scans = _sample(simulated, labels), _sample(real, guesses)
         with tf.GradientTape() as tape:
@@ -87,7 +92,7 @@ class SelfTrainingModel(keras.Model):
 
 
 def pseudo_labels(
-    scores: tf.Tensor, grid: tf.Tensor, confidence: float
+    scores: tf.Tensor, grid: tf.Tensor, confidence: float, share: float
 ) -> tf.Tensor:
     """The most probable class where it is probable enough.
 
@@ -95,14 +100,35 @@ def pseudo_labels(
       scores: [B, H, W, C] float, before the softmax.
       grid: [B, H, W, 5].
       confidence: least probability.
+      share: of the returns of each class, the most probable ones, that need
+        less.
 
     Returns:
       [B, H, W] int32, segmentation.loss.IGNORED elsewhere.
     """
     probabilities = tf.nn.softmax(tf.cast(scores, tf.float32))
-    sure = tf.reduce_max(probabilities, axis=-1) >= confidence
+    top = tf.reduce_max(probabilities, axis=-1)
     ids = tf.argmax(scores, axis=-1, output_type=tf.int32)
-    return tf.where(sure & (grid[..., 4] > 0), ids, loss.IGNORED)
+    has_return = grid[..., 4] > 0
+    least = tf.stack(
+        [
+            tf.minimum(_least(tf.boolean_mask(top, own), share), confidence)
+            for own in tf.unstack(
+                tf.one_hot(ids, scores.shape[-1], True, False, axis=0)
+                & has_return
+            )
+        ]
+    )
+    sure = (top >= tf.gather(least, ids)) & has_return
+    return tf.where(sure, ids, loss.IGNORED)
+
+
+def _least(values: tf.Tensor, share: float) -> tf.Tensor:
+    """Above it lies a share of the values, [N] float, rounded down."""
+    count = tf.cast(share * tf.cast(tf.size(values), tf.float32), tf.int32)
+    ordered = tf.sort(values, direction="DESCENDING")
+    ordered = tf.concat([[np.inf], ordered], axis=0)
+    return ordered[count]
 
 
 def mixed(

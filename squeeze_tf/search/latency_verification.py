@@ -14,7 +14,12 @@ from matplotlib import figure
 from scipy import stats
 
 from squeeze_tf import whole_file
-from squeeze_tf.search import latency_costs, latency_table, operator_benchmark
+from squeeze_tf.search import (
+    latency_costs,
+    latency_table,
+    operator_benchmark,
+    sample,
+)
 from squeeze_tf.search import space as space_lib
 
 _LEAST = 3  # networks that a correlation needs
@@ -54,12 +59,7 @@ def architectures(
             f"between {_LEAST} and {most} networks of {space.name} can be "
             f"drawn; got {count}"
         )
-    random = np.random.default_rng(seed)
-    found: dict[tuple[str, ...], None] = {}
-    while len(found) < count:
-        drawn = (random.choice(kinds) for kinds in space.candidates)
-        found[tuple(map(str, drawn))] = None
-    return list(found)
+    return sample.draw(space, sample.uniform(space), count, seed)
 
 
 def network_models(

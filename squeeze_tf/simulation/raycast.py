@@ -17,8 +17,13 @@ _STEEPNESS = 12.0
 # Ours: added to the gloss of black paint, for black cars are holes in KITTI
 # scans but where they face the sensor.
 _BLACK_GLOSS = 5.0
-# Ours: share of a clear window's rays that pass, by track id.
-_CLEARNESS = np.array([1.0, 0.7, 1.0, 0.1, 0.9, 0.4], np.float32)
+# Ours, by track id: share of the rays at a window that pass, and whether those
+# come back from inside or behind. In KITTI scans the windows of some cars are
+# holes, of others seats and whatever is behind, of others surfaces.
+_PASSING = np.array([1.0, 0.9, 0.7, 0.1, 1.0, 0.9], np.float32)
+_COMES_BACK = np.array([False, True, False, False, True, False])
+_PANES = 4  # that a ray passes at most
+_PASSED_TWICE = 0.5  # share of the light that a pane leaves, there and back
 _MARKING_REFLECTIVITY = 0.7  # Glass beads in the paint (Ours).
 
 
@@ -165,6 +170,9 @@ def scan(
     """
     directions = sensors.rays(sensor, jitter_degrees, rng)
     hits = caster.first_hits(directions)
+    left = np.ones(len(hits.faces), np.float32)  # of the light
+    if detection:
+        hits, left = _through_panes(world, caster, directions, hits, rng)
     faces = hits.faces
     distances = hits.distances
     if range_sigma:
@@ -174,14 +182,13 @@ def scan(
     kept &= (distances <= sensor.max_range) & (world.class_ids[faces] > 0)
     if dropout:
         kept &= rng.random(len(faces), np.float32) >= dropout
-    chance = rng.random(len(faces), np.float32) if detection else None
     rays = np.flatnonzero(kept).astype(np.int32)
     points = directions[rays] * distances[rays, None]
     echo = returned_share(world, faces[rays], points, hits.cosines[rays])
+    echo *= left[rays]
     if detection:
-        power = echo / np.square(distances[rays])
-        share = 1 - transparency(world, faces[rays])
-        found = chance[rays] < share * detection_probability(power)
+        chance = detection_probability(echo / np.square(distances[rays]))
+        found = rng.random(len(rays), np.float32) < chance
         rays, points, echo = rays[found], points[found], echo[found]
     faces = faces[rays]
     objects = world.objects[faces]
@@ -197,15 +204,46 @@ def scan(
     )
 
 
-def transparency(world: world_lib.World, faces: np.ndarray) -> np.ndarray:
-    """Share of rays that pass through, [N] float32, of [N] triangles.
+def _through_panes(
+    world: world_lib.World,
+    caster: Caster,
+    directions: np.ndarray,
+    hits: Hits,
+    rng: np.random.Generator,
+) -> tuple[Hits, np.ndarray]:
+    """What rays meet behind glass, and how much light is left, [R] float32.
 
-    Ours: windows of vehicles differ, from clear to tinted or curtained ones
-    through which few rays pass, as in KITTI scans.
+    Rays that pass and do not come back hit nothing.
     """
+    faces, distances = hits.faces.copy(), hits.distances.copy()
+    cosines, normals = hits.cosines.copy(), hits.normals.copy()
+    left = np.ones(len(faces), np.float32)
+    rays = np.arange(len(faces))
+    for _ in range(_PANES):
+        rays = rays[faces[rays] >= 0]
+        chance, comes_back = _glass(world, faces[rays])
+        passes = rng.random(len(rays), np.float32) < chance
+        faces[rays[passes & ~comes_back]] = -1
+        rays = rays[passes & comes_back]
+        if not len(rays):
+            break
+        start = directions[rays] * (distances[rays, None] + 1e-3)
+        behind = caster.first_hits(directions[rays], start)
+        faces[rays] = behind.faces
+        distances[rays] += behind.distances + 1e-3
+        cosines[rays], normals[rays] = behind.cosines, behind.normals
+        left[rays] *= _PASSED_TWICE
+    return Hits(faces, distances, cosines, normals), left
+
+
+def _glass(
+    world: world_lib.World, faces: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chance of a ray to pass, and whether it then comes back, [N]."""
     share = materials.TRANSPARENCY[world.materials[faces]]
-    kind = world.track_ids[world.objects[faces]] % len(_CLEARNESS)
-    return share * _CLEARNESS[kind]
+    tracks = world.track_ids[world.objects[faces]]
+    kind = tracks % len(_PASSING)
+    return share * _PASSING[kind], _COMES_BACK[kind] & (tracks > 0)
 
 
 def returned_share(

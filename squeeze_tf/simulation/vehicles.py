@@ -132,6 +132,8 @@ def vehicle(style_name: str, variant: int, coarse: bool = False) -> shapes.Mesh:
             sides = 7 if coarse else 11
             parts.append(shapes.wheel(centre, radius, 0.21, sides))
     parts += _fittings(style, size)
+    if not coarse:
+        parts += _seats(style, size)
     return shapes.fitted(shapes.merge(parts), size)
 
 
@@ -227,6 +229,21 @@ def _panels(
     panels[-2][[2, 8]] = index["tail_lamp"]
     panels[[0, -1]] = index["paint"]
     return panels
+
+
+def _seats(style: Style, size: np.ndarray) -> list[shapes.Mesh]:
+    """Two rows, or one of few windows, that rays through those meet."""
+    length, width, height = size
+    low, high = 0.3 * height, style.belt * height + 0.15
+    rows = [x for x in (0.50, 0.68) if x < style.last_window] or [0.30]
+    return [
+        shapes.box(
+            (0.15, 0.78 * width, high - low),
+            (length * (0.5 - x), 0, (low + high) / 2),
+            "trim",
+        )
+        for x in rows
+    ]
 
 
 def _fittings(style: Style, size: np.ndarray) -> list[shapes.Mesh]:

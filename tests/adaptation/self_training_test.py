@@ -39,8 +39,33 @@ class PseudoLabelsTest(absltest.TestCase):
         grid[0, 0, 3] = 0
         probabilities = [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
         scores = np.log(np.array(probabilities, np.float32))[None, None]
-        got = self_training.pseudo_labels(scores, grid, 0.75)
+        got = self_training.pseudo_labels(scores, grid, 0.75, 0.0)
         np.testing.assert_array_equal(got, [[[0, 1, -1, -1]]])
+
+    def test_are_given_to_the_surest_of_each_class_in_any_case(self):
+        random = np.random.default_rng(0)
+        scores = random.normal(size=[2, 8, 9, 3]).astype(np.float32)
+        grid = np.ones([2, 8, 9, 5], np.float32)
+        grid[random.random([2, 8, 9]) < 0.2] = 0
+        p = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+        ids, top, has_return = p.argmax(-1), p.max(-1), grid[..., 4] > 0
+        want = np.full(ids.shape, loss.IGNORED)
+        for class_id in range(3):
+            own = np.flatnonzero(((ids == class_id) & has_return).ravel())
+            surest = own[np.argsort(-top.ravel()[own])[: int(0.4 * len(own))]]
+            want.ravel()[surest] = class_id
+        sure = (top >= 0.8) & has_return
+        want[sure] = ids[sure]
+        got = self_training.pseudo_labels(scores, grid, 0.8, 0.4)
+        np.testing.assert_array_equal(got, want)
+        self.assertGreater((want >= 0).sum(), sure.sum())
+
+    def test_of_no_return_of_a_class_there_is_none(self):
+        scores = np.zeros([1, 1, 2, 3], np.float32)
+        got = self_training.pseudo_labels(
+            scores, np.zeros([1, 1, 2, 5], np.float32), 0.1, 1.0
+        )
+        np.testing.assert_array_equal(got, [[[-1, -1]]])
 
 
 class MixedTest(absltest.TestCase):
@@ -117,9 +142,12 @@ class SelfTrainingModelTest(parameterized.TestCase):
         for _ in range(30):
             last = model.train_on_batch((grid, real), labels, return_dict=True)
         self.assertLess(last["loss"], first["loss"])
-        none = compiled(self_training.SelfTrainingModel(network(), 1.0), 0.1)
-        found = none.train_on_batch((grid, real), labels, return_dict=True)
-        self.assertLess(found["labelled"], 0.1)
+        for share in (0.0, 0.25):
+            sure = self_training.SelfTrainingModel(network(), 1.0, share)
+            found = compiled(sure, 0.1).train_on_batch(
+                (grid, real), labels, return_dict=True
+            )
+            self.assertAlmostEqual(found["labelled"], share, delta=0.02)
 
     def test_the_same_seed_gives_the_same_steps(self):
         (grid, labels), (real, _) = batch(0), batch(1)
@@ -139,7 +167,9 @@ class SelfTrainingModelTest(parameterized.TestCase):
         grid, _ = batch(0)
         np.testing.assert_array_equal(model(grid), inner(grid))
 
-    @parameterized.parameters({"confidence": 1.5}, {"momentum": -0.1})
+    @parameterized.parameters(
+        {"confidence": 1.5}, {"momentum": -0.1}, {"share": 2.0}
+    )
     def test_bad_arguments_are_refused(self, **arguments):
         with self.assertRaisesRegex(ValueError, "must lie in 0..1"):
             self_training.SelfTrainingModel(network(), **arguments)

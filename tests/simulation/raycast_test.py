@@ -192,6 +192,50 @@ class ScanTest(unittest.TestCase):
         self.assertNotIn(0, found.class_ids)
 
 
+class PanesTest(unittest.TestCase):
+    def test_rays_at_windows_are_lost_or_meet_what_is_behind(self):
+        street = config.CONFIGS["street_front"]
+        sensor = sensors.LIDARS["hdl64e"]
+        beyond, at_glass, lost = (dict.fromkeys(range(6), 0) for _ in range(3))
+        for seed in range(8):
+            posed = world.assemble(scene.build(street, seed), 0.0, sensor)
+            caster = raycast.Caster(posed.vertices, posed.faces)
+            first = caster.first_hits(sensors.rays(sensor))
+            found = raycast.scan(
+                posed, caster, sensor, np.random.default_rng(0), detection=True
+            )
+            ranges = np.zeros(len(first.faces))
+            ranges[found.rays] = np.linalg.norm(found.points[:, :3], axis=1)
+            glass = posed.materials[first.faces] == materials.INDEX["glass"]
+            glass &= (first.faces >= 0) & (first.distances < 25)
+            tracks = posed.track_ids[posed.objects[first.faces]]
+            for kind in range(6):
+                own = np.flatnonzero(glass & (tracks % 6 == kind))
+                behind = ranges[own] - first.distances[own]
+                beyond[kind] += (behind > 0.01).sum()
+                at_glass[kind] += (np.abs(behind) < 0.01).sum()
+                lost[kind] += (ranges[own] == 0).sum()
+        total = {k: beyond[k] + at_glass[k] + lost[k] for k in range(6)}
+        self.assertGreater(min(total.values()), 100)
+        for kind in (0, 2, 3, 5):  # from inside nothing comes back
+            self.assertEqual(beyond[kind], 0)
+        for kind in (1, 4):
+            self.assertGreater(beyond[kind], 0.3 * total[kind])
+        self.assertGreater(lost[0], 0.85 * total[0])
+        self.assertGreater(at_glass[3], 3 * at_glass[0])
+
+    def test_without_detection_glass_is_a_surface(self):
+        posed, caster = built(3)
+        sensor = sensors.LIDARS["tiny"]
+        first = caster.first_hits(sensors.rays(sensor))
+        found = raycast.scan(posed, caster, sensor, np.random.default_rng(0))
+        np.testing.assert_allclose(
+            np.linalg.norm(found.points[:, :3], axis=1),
+            first.distances[found.rays],
+            rtol=1e-5,
+        )
+
+
 class EchoTest(unittest.TestCase):
     def test_intensity_follows_reflectivity_and_cosine(self):
         posed, _ = built()

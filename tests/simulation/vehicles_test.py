@@ -10,6 +10,7 @@ from tests.simulation import shapes_test
 # a VW up! or Mini to a Ford Ranger, and from a Citroen Berlingo to a long,
 # high Sprinter, by their makers' data sheets.
 CAR_RANGE = ((3.4, 5.3), (1.5, 2.0), (1.3, 1.95))
+TWO_ROWS = ("sedan", "hatchback", "suv", "estate", "off_roader", "mpv")
 VAN_RANGE = ((4.4, 6.1), (1.75, 2.15), (1.8, 2.9))
 
 
@@ -49,6 +50,16 @@ class VehicleTest(parameterized.TestCase):
         length, _, height = mesh.bounds[1] - mesh.bounds[0]
         hood = mesh.vertices[:, 0] > 0.5 * length - 0.05 * length
         self.assertLess(mesh.vertices[hood, 2].max(), 0.7 * height)
+
+    @parameterized.parameters(*vehicles.STYLES)
+    def test_seats_are_within_the_body(self, style):
+        mesh = vehicles.vehicle(style, 3)
+        inner = mesh.vertices[-8 * (1 + (style in TWO_ROWS)) :]
+        body = mesh.vertices[: -len(inner)]
+        for x, y, z in inner:
+            near = body[np.abs(body[:, 0] - x) < 0.45]
+            self.assertLess(z, near[:, 2].max())
+            self.assertLess(abs(y), np.abs(near[:, 1]).max())
 
     def test_unknown_style_is_refused(self):
         with self.assertRaisesRegex(ValueError, "sedan.*got 'tank'"):
