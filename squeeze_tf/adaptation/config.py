@@ -34,8 +34,8 @@ class AdaptationConfig(segmentation_config.SegmentationConfig):
     rendering_turns: int = 1
     rendering_loss: str = "hybrid"
     rendering_top: float = 1.0
-    rendering_draws: bool = False
-    rendering_epochs: int = 200
+    rendering_draws: bool = True
+    rendering_epochs: int = 60
     rendering_learning_rate: float = 2e-3
     rendering_dropout: float = 0.0
 
@@ -77,7 +77,7 @@ _SMALL = AdaptationConfig(
     warmup_epochs=1,
     weight_decay=0.01,
     batch_size=8,
-    epochs=12,
+    epochs=4,
     scale=0.1,
     tilt=0.04,
     intensity=0.05,

@@ -148,8 +148,8 @@ CONFIGS = {
         guard_rails=True,
     ),
     # Ours, to be mixed. Unlabelled KITTI scans show a sensor that looks down,
-    # more beside the road and nearer, fewer on it; open roads came from what a
-    # network got wrong on labelled ones (experiments/RESULTS.md).
+    # more beside the road and nearer, fewer on it; open and wide roads came from
+    # what networks got wrong on labelled ones (experiments/RESULTS.md).
     "kitti_residential": dataclasses.replace(
         _KITTI_STREET,
         num_traffic=4,
@@ -206,6 +206,20 @@ CONFIGS = {
         num_poles=12,
         ego_speed=12.0,
         traffic_speed=13.0,
+    ),
+    "kitti_wide": dataclasses.replace(
+        _KITTI_STREET,
+        num_lanes=2,
+        cycle_width=1.0,
+        num_traffic=7,
+        num_parked=12,
+        num_pedestrians=4,
+        num_cyclists=3,
+        building_share=0.35,
+        num_trees=20,
+        num_greens=16,
+        wall_share=0.3,
+        num_poles=14,
     ),
     # Small and quick, for tests.
     "tiny": dataclasses.replace(
