@@ -174,7 +174,10 @@ class _Ladder:
         return model
 
     def _trained(self, row: tuple[str, ...]) -> tf.keras.Model:
-        """A network trained with the stages of a row, resumed if need be."""
+        """A network trained with the stages of a row, resumed if need be.
+
+        It computes in float32, in whatever precision it was trained.
+        """
         source = None
         if SELF_TRAINING in row:
             source = self._trained(row[:-1])
@@ -194,8 +197,9 @@ class _Ladder:
             ),
             metrics=segmentation_run.metrics(settings),
         )
+        plain = segmentation_run.build(settings, self._shape)
         self._prepare(settings, folder)
-        training.save_architecture(network, folder)
+        training.save_architecture(plain, folder)
         training.fit(
             model,
             lambda epoch: self._batches(row, simulated, epoch, num_steps),
@@ -203,7 +207,8 @@ class _Ladder:
             workdir=folder,
             average=settings.average,
         )
-        return network
+        plain.set_weights(network.get_weights())
+        return plain
 
     def _wrapped(
         self, row: tuple[str, ...], network: tf.keras.Model

@@ -24,6 +24,7 @@ from experiments import (
 from squeeze_tf import command_line
 from squeeze_tf import config as config_lib
 from squeeze_tf.segmentation import config as segmentation_config
+from squeeze_tf.segmentation import released
 from squeeze_tf.simulation import config as simulation_config
 from squeeze_tf.simulation import generation
 
@@ -73,6 +74,13 @@ def main(_: list[str]) -> None:
         segmentation_evaluation.run(
             run, real / _REAL[0], run / "real", list(_REAL[1:])
         )
+        print("\n== the same scans by the weights that come with the package")
+        segmentation_evaluation.run(
+            released.workdir(),
+            real / _REAL[0],
+            run / "released",
+            list(_REAL[1:]),
+        )
     print("\n== export")
     exports = workdir / "exports"
     shutil.rmtree(exports, ignore_errors=True)
@@ -93,8 +101,8 @@ def main(_: list[str]) -> None:
     print(
         f"\nDone. In {here}:\n"
         f"  {street}: a simulated street, training/image_2 its image\n"
-        "  run/simulated, run/real: tables and pictures, prediction beside "
-        "truth\n"
+        "  run/simulated, run/real, run/released: tables and pictures, "
+        "prediction beside truth\n"
         "  run/tensorboard: tensorboard --logdir\n"
         "  exports: SavedModel and TFLite\n"
         f"  {labels}: labels and a picture of the street's scan\n"

@@ -11,6 +11,7 @@ are one candidate. Prints all of them, the area below each front and what the
 best network of each lacks to the best of all. What was stopped goes on.
 """
 
+import itertools
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
@@ -90,12 +91,12 @@ def random(
 def uniform(
     problem: search_problems.Problem, train: Train, seed: int
 ) -> Iterator[Child]:
-    """Networks all of whose layers are one candidate."""
+    """Networks all of whose layers are one candidate, where there are more."""
     del seed  # nothing is drawn
-    space = problem.space
-    for kind in space.candidates[0]:
-        if all(kind in kinds for kinds in space.candidates):
-            yield train([kind] * space.num_layers)
+    rows = problem.space.candidates
+    for kind in dict.fromkeys(itertools.chain(*rows)):
+        if all(kind in kinds for kinds in rows if len(kinds) > 1):
+            yield train([x[0] if len(x) == 1 else kind for x in rows])
 
 
 def evolution(

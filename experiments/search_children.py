@@ -19,6 +19,7 @@ from experiments import (
 )
 from squeeze_tf import whole_file
 from squeeze_tf.classification import config as classification_config
+from squeeze_tf.classification import models
 from squeeze_tf.efficiency import metrics, workload
 from squeeze_tf.search import config as search_config
 from squeeze_tf.search import front, sample
@@ -108,8 +109,7 @@ def write_architecture(
     path: pathlib.Path,
 ) -> None:
     """Writes what makes this network, for train_classifier --architecture."""
-    sizes = ("width", "last_filters", "depth", "widths")
-    options = {name: getattr(run, name) for name in sizes if hasattr(run, name)}
+    options = {name: getattr(run, name) for name in models.OPTIONS[run.model]}
     whole_file.write(path, json.dumps(fields | options, indent=1))
 
 

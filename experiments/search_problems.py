@@ -7,9 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from experiments import classification_run
+from squeeze_tf.classification import models
 from squeeze_tf.efficiency import metrics, workload
 from squeeze_tf.search import config as search_config
 from squeeze_tf.search import (
+    dirac_space,
     fbnet_space,
     latency_costs,
     latency_table,
@@ -53,56 +55,47 @@ class Problem:
 
 def fbnet(config: SearchConfig, num_classes: int) -> Problem:
     """The FBNets, Ch. 7 §6, by latency or MACs."""
-    size = classification_run.image_size(config)
     space = fbnet_space.fbnet_space(
-        input_shape=(*size, config.channels),
-        num_classes=num_classes,
+        **_common(config, num_classes),
         width=config.width,
         last_filters=config.last_filters,
-        kinds=config.kinds,
-        mean=config.mean,
-        std=config.std,
-        weight_decay=config.weight_decay,
-        momentum=config.batch_norm_momentum,
     )
-    if config.cost == "latency":
-        table = latency_table.read(config.latency_table)
-        if config.device:
-            latency_table.check_device(table, config.device)
-        costs = latency_costs.costs(table, space)
-        fixed = latency_costs.fixed_cost(table, space)
-        unit = "us"
-        source = {"device": table.name, "engine": table.engine}
-    elif config.cost == "macs":
-        costs, fixed = macs(space)
-        unit, source = "MACs", {}
-    else:
-        raise ValueError(
-            f"cost of FBNets must be latency or macs; got {config.cost!r}"
-        )
-    return Problem(
+    return _timed_or_counted(
+        config,
         space,
-        costs,
-        fixed,
-        unit,
-        source,
         lambda blocks: {"model": "fbnet", "blocks": tuple(blocks)},
+    )
+
+
+def dirac(config: SearchConfig, num_classes: int) -> Problem:
+    """DiracDeltaNets for an accelerator, Ch. 6 §4-5, by latency or MACs."""
+    return _timed_or_counted(
+        config,
+        dirac_networks(config, num_classes),
+        lambda blocks: {
+            "model": "diracdeltanet",
+            "block_kinds": dirac_space.block_kinds(blocks),
+            # A quantised first layer needs these, whatever data comes next.
+            **{"mean": config.mean, "std": config.std},
+        },
+    )
+
+
+def dirac_networks(config: SearchConfig, num_classes: int) -> space_lib.Space:
+    """The space of dirac()."""
+    options = set(models.OPTIONS["diracdeltanet"]) - {"block_kinds"}
+    return dirac_space.dirac_space(
+        **_common(config, num_classes),
+        **{name: getattr(config, name) for name in options},
     )
 
 
 def precision(config: SearchConfig, num_classes: int) -> Problem:
     """Bits of a ResNet's blocks, Ch. 7 §4, by Eq. 13 or 14."""
-    size = classification_run.image_size(config)
     space = precision_space.precision_space(
+        **_common(config, num_classes),
         depth=config.depth,
-        input_shape=(*size, config.channels),
-        num_classes=num_classes,
         widths=config.widths,
-        kinds=config.kinds,
-        mean=config.mean,
-        std=config.std,
-        weight_decay=config.weight_decay,
-        momentum=config.batch_norm_momentum,
     )
     of_blocks = {
         "size": precision_space.size_costs,
@@ -122,7 +115,42 @@ def precision(config: SearchConfig, num_classes: int) -> Problem:
     )
 
 
-PROBLEMS = {"fbnet": fbnet, "precision": precision}
+PROBLEMS = {"dirac": dirac, "fbnet": fbnet, "precision": precision}
+
+
+def _common(config: SearchConfig, num_classes: int) -> dict[str, object]:
+    """Arguments that all spaces have."""
+    size = classification_run.image_size(config)
+    return {
+        "input_shape": (*size, config.channels),
+        "num_classes": num_classes,
+        "kinds": config.kinds,
+        "mean": config.mean,
+        "std": config.std,
+        "weight_decay": config.weight_decay,
+        "momentum": config.batch_norm_momentum,
+    }
+
+
+def _timed_or_counted(
+    config: SearchConfig,
+    space: space_lib.Space,
+    fields: Callable[[Sequence[str]], dict[str, object]],
+) -> Problem:
+    """A problem whose cost is a table's latency, or MACs."""
+    if config.cost == "latency":
+        table = latency_table.read(config.latency_table)
+        if config.device:
+            latency_table.check_device(table, config.device)
+        costs = latency_costs.costs(table, space)
+        fixed = latency_costs.fixed_cost(table, space)
+        source = {"device": table.name, "engine": table.engine}
+        return Problem(space, costs, fixed, "us", source, fields)
+    if config.cost == "macs":
+        return Problem(space, *macs(space), "MACs", {}, fields)
+    raise ValueError(
+        f"cost of {space.name} must be latency or macs; got {config.cost!r}"
+    )
 
 
 def macs(space: space_lib.Space) -> tuple[list[np.ndarray], float]:

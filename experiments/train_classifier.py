@@ -13,7 +13,8 @@ goes on from its last epoch when it is started again with the same flags.
 are. `--set=teacher=WORKDIR` learns from the probabilities of another run
 (label refinery, Ch. 6 §4.3) instead of the labels; `top1` of the training
 images then says how often the two agree. `--architecture=FILE` trains a
-network that search_fbnet or search_precision has found, on any data.
+network that search_fbnet, search_precision or search_dirac has found, on any
+data.
 """
 
 import pathlib

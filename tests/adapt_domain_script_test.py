@@ -185,6 +185,19 @@ class LadderTest(Shared):
             adaptation_run.run(other, self.workdir, ALL, [0])
 
 
+class PrecisionTest(Shared):
+    def test_what_is_trained_in_bfloat16_is_kept_in_float32(self):
+        config = dataclasses.replace(
+            self.config, precision="mixed_bfloat16", epochs=1
+        )
+        workdir = self.folder / "bfloat16"
+        adaptation_run.run(config, workdir, [], [0], with_baseline=False)
+        model = training.load_model(workdir / "seed0" / "none")
+        self.assertEqual({x.compute_dtype for x in model.layers}, {"float32"})
+        record = (workdir / "seed0" / "none" / "record.jsonl").read_text()
+        self.assertLen(record.splitlines(), 1)
+
+
 class NoiseTest(Shared):
     @parameterized.parameters(*adaptation_data.NOISES)
     def test_loses_returns_anew_each_epoch_and_the_same_for_a_seed(self, kind):

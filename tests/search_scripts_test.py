@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import pathlib
+import shutil
 import tempfile
 from unittest import mock
 
@@ -23,7 +24,12 @@ from squeeze_tf import training
 from squeeze_tf.classification import config as classification_config
 from squeeze_tf.data import synthetic
 from squeeze_tf.efficiency import metrics, workload
-from squeeze_tf.search import config, space
+from squeeze_tf.search import (
+    config,
+    latency_table,
+    operator_benchmark,
+    space,
+)
 from tests import scripts
 
 
@@ -211,6 +217,28 @@ class ProblemTest(Shared):
             [x.shape for x in made.weights], [x.shape for x in model.weights]
         )
 
+    def test_diracdeltanets_of_the_space_are_those_that_are_trained(self):
+        given = config_lib.override(
+            config.DIRAC["smoke"], ["kinds=e1,e3,skip", "stage_blocks=1,3"]
+        )
+        problem = search_problems.dirac(given, 10)
+        blocks = ("down", "down", "e3", "e1")
+        model = classification_run.build(
+            dataclasses.replace(given, **problem.fields(blocks)), 10
+        )
+        self.assertEqual(
+            problem.cost(blocks), metrics.total(workload.workloads(model)).macs
+        )
+        ours = space.network(problem.space, blocks)
+        self.assertEqual(
+            [x.shape for x in ours.weights], [x.shape for x in model.weights]
+        )
+        trained = search_baselines.uniform(problem, tuple, seed=0)
+        self.assertEqual(
+            list(trained),
+            [("down", "down", x, x) for x in ("e1", "e3", "skip")],
+        )
+
     def test_a_cost_of_the_other_problem_is_refused(self):
         with self.assertRaisesRegex(ValueError, "must be latency or macs"):
             search_problems.fbnet(self.fbnet("cost=size"), 3)
@@ -226,6 +254,82 @@ class ProblemTest(Shared):
         with self.assertRaisesRegex(ValueError, "table.json"):
             search_run.run(given, search_problems.fbnet, workdir)
         self.assertFalse(workdir.exists())
+
+
+class DevicesTest(Shared):
+    def test_networks_of_two_searches_are_measured_on_both_devices(self):
+        given = config_lib.override(
+            config.FBNET["smoke"],
+            [
+                *self.settings,
+                *("kinds=k3_e1,skip", "search_epochs=1", "warmup_epochs=0"),
+                *("num_samples=1", "last_filters=16"),
+            ],
+        )
+        keys = operator_benchmark.operator_models(
+            search_problems.fbnet(given, 3).space
+        )
+        folders = []
+        for name, wide in (("phone", 10.0), ("board", 20.0)):
+            table = latency_table.LatencyTable(
+                operator_benchmark.device()["processor"],
+                operator_benchmark.device(),
+                "tflite",
+                1,
+                1,
+                {key: latency_table.Entry(p50=wide) for key in keys},
+                latency_table.Entry(p50=1.0),
+            )
+            path = self.folder / f"{name}.json"
+            latency_table.write(table, path)
+            own = dataclasses.replace(
+                given, cost="latency", latency_table=str(path)
+            )
+            if folders:  # another search that found the same
+                shutil.copytree(folders[0], self.folder / name)
+                config_lib.write(own, self.folder / name / "config.json")
+            else:
+                search_run.run(own, search_problems.fbnet, self.folder / name)
+            folders.append(str(self.folder / name))
+        done = scripts.script(
+            "search_devices",
+            f"--searches={','.join(folders)}",
+            f"--workdir={self.folder / 'devices'}",
+            "--repeats=5",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.strip().splitlines()
+        rows = [x for x in lines if x.startswith("network of")]
+        self.assertLen(rows, 2)
+        for folder, row in zip(folders, rows):
+            audit = search_run.read_audit(pathlib.Path(folder))
+            # Ends and blocks that do something have 10 - 1 and 20 - 1 us each.
+            (blocks,) = audit["architectures"]
+            shapes = search_problems.fbnet(given, 3).space.shapes
+            count = 2 + sum(
+                kind != "skip" or shapes[i] != shapes[i + 1]
+                for i, kind in enumerate(blocks)
+            )
+            for wide in (10, 20):
+                want = 1e-3 * (count * (wide - 1) + 1)
+                self.assertIn(f"({want:.3f})", row)
+
+    def test_a_search_without_a_table_is_refused(self):
+        workdir = self.folder / "by_macs"
+        given = config_lib.override(
+            config.FBNET["smoke"],
+            [
+                *self.settings,
+                *("kinds=skip", "search_epochs=1", "num_samples=1"),
+            ],
+        )
+        workdir.mkdir()
+        config_lib.write(given, workdir / "config.json")
+        done = scripts.script(
+            "search_devices", f"--searches={workdir}", "--workdir=x"
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("must be a search by a latency table", done.stderr)
 
 
 class ScriptTest(Shared):
@@ -249,22 +353,26 @@ class ScriptTest(Shared):
         self.assertLen(record.splitlines(), 3)
         self.assertIn("top-1, %", done.stdout)
 
-    def test_fbnets_are_searched(self):
-        workdir = self.folder / "fbnet"
+    def test_diracdeltanets_are_searched(self):
+        workdir = self.folder / "dirac"
         settings = [
             *self.settings,
-            *("kinds=skip,k3_e1_g2", "search_epochs=1", "num_samples=1"),
-            *("warmup_epochs=0", "last_filters=16"),
+            *("input_height=8", "input_width=8"),
+            *("stage_channels=16", "stage_blocks=2"),
+            *("search_epochs=1", "warmup_epochs=0", "num_samples=1"),
         ]
         done = scripts.script(
-            "search_fbnet",
+            "search_dirac",
             "--config=smoke",
             f"--workdir={workdir}",
             *(f"--set={x}" for x in settings),
         )
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"cost, MACs")
-        self.assertLen(list((workdir / "children").iterdir()), 1)
+        self.assertRegex(done.stdout, r"  down (e1|skip)\n")
+        (path,) = workdir.glob(f"children/*/{search_children.ARCHITECTURE}")
+        base = classification_config.CONFIGS["own"]
+        found = classification_run.with_architecture(base, path)
+        self.assertEqual((found.std, found.end_bits), ((255,), 4))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,10 @@ class SelfTrainingModel(keras.Model):
     Args:
       network: functional, grid to scores; trained on simulated scans.
       confidence: of the teacher, from which on a real return gets its label.
-      share: of the returns of each class that get it in any case, the surest of
-        a batch. Ours, as the momentum: what is trained with a focal loss is
-        hardly ever sure of a rare class.
+      share: of the returns of each class, the surest of a batch, that get it if
+        the class is more probable than all others together. Ours, as the
+        momentum: what is trained with a focal loss is hardly ever sure of a
+        rare class.
       momentum: of the teacher, the running average of the student.
       seed: of the choice of objects, which also depends on the step.
 
@@ -101,7 +102,7 @@ def pseudo_labels(
       grid: [B, H, W, 5].
       confidence: least probability.
       share: of the returns of each class, the most probable ones, that need
-        less.
+        half of all probability.
 
     Returns:
       [B, H, W] int32, segmentation.loss.IGNORED elsewhere.
@@ -112,7 +113,10 @@ def pseudo_labels(
     has_return = grid[..., 4] > 0
     least = tf.stack(
         [
-            tf.minimum(_least(tf.boolean_mask(top, own), share), confidence)
+            tf.minimum(
+                tf.maximum(_least(tf.boolean_mask(top, own), share), 0.5),
+                confidence,
+            )
             for own in tf.unstack(
                 tf.one_hot(ids, scores.shape[-1], True, False, axis=0)
                 & has_return

@@ -57,6 +57,7 @@ class ClassificationConfig:
     stem: tuple[int, ...] = diracdeltanet.STEM
     stage_channels: tuple[int, ...] = diracdeltanet.STAGE_CHANNELS
     stage_blocks: tuple[int, ...] = diracdeltanet.STAGE_BLOCKS
+    block_kinds: tuple[str, ...] = ()
     last: int = diracdeltanet.LAST
     stem_pools: bool = True
     blocks: tuple[str, ...] = fbnet_architectures.ARCHITECTURES[

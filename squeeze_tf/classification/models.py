@@ -53,7 +53,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "shufflenet_v2": ("width",),
     "diracdeltanet": (
         *("weight_bits", "activation_bits", "end_bits", "weight_form"),
-        *("stem", "stage_channels", "stage_blocks", "last", "stem_pools"),
+        *("stem", "stage_channels", "stage_blocks", "block_kinds"),
+        *("last", "stem_pools"),
     ),
     "fbnet": ("blocks", "width", "last_filters"),
     "precision_resnet": ("depth", "bits", "widths"),

@@ -3,8 +3,8 @@
 import dataclasses
 
 from squeeze_tf.classification import config as classification_config
-from squeeze_tf.classification import fbnet
-from squeeze_tf.search import precision_space
+from squeeze_tf.classification import ends, fbnet
+from squeeze_tf.search import dirac_space, precision_space
 
 COSTS = ("latency", "macs", "size", "compute")
 
@@ -29,8 +29,8 @@ class SearchConfig(classification_config.ClassificationConfig):
     architecture_learning_rate: float = 0.01
     architecture_weight_decay: float = 5e-4
 
-    # Cost: one of COSTS. "latency" reads a table of
-    # tools.measure_operators; `device` is the name it must have, if given.
+    # Cost: one of COSTS. "latency" reads a table of tools.measure_operators or
+    # tools.synetgy.search_table; `device` is the name it must have, if given.
     # cost_power is β of Eq. 18 and γ of Eq. 15.
     cost: str = "macs"
     latency_table: str = ""
@@ -125,6 +125,38 @@ PRECISION = {
         warmup_epochs=1,
         cost="size",
         kinds=("0", "2", "4"),
+        num_samples=2,
+    ),
+}
+
+# Ours: the accelerator's bits (Ch. 6 Table 13) throughout.
+_FOUR_BITS = {"weight_bits": 4, "activation_bits": 4, "end_bits": 4}
+_DIGITS_DIRAC = _fields("digits_diracdeltanet") | _FOUR_BITS
+DIRAC = {
+    # The network of Ch. 6 Table 10, on folders of 100 classes.
+    "imagenet": SearchConfig(
+        **(
+            _fields("diracdeltanet")
+            | _FOUR_BITS
+            | {"dataset": "folders", "mean": ends.MEAN, "std": ends.STD}
+        ),
+        kinds=dirac_space.KINDS,
+    ),
+    # Without any download.
+    "digits": SearchConfig(
+        **_DIGITS_DIRAC,
+        search_epochs=30,
+        warmup_epochs=5,
+        temperature_decay=0.1,
+        architecture_learning_rate=0.05,
+        kinds=dirac_space.KINDS,
+    ),
+    # In two minutes.
+    "smoke": SearchConfig(
+        **(_DIGITS_DIRAC | {"epochs": 2, "decay_epochs": (1,)}),
+        search_epochs=3,
+        warmup_epochs=1,
+        kinds=("e1", "skip"),
         num_samples=2,
     ),
 }

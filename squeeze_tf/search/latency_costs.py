@@ -170,7 +170,7 @@ def _missing(
         f"the table of {table.name!r} lacks {len(keys)} operators of space "
         f"{space.name}: {_first(keys)}; of {kind} it has "
         f"{_first(shapes) or 'none'}; python -m tools.measure_operators adds "
-        "what its --output lacks"
+        "what its --output lacks; tools.synetgy.search_table is for Synetgy"
     )
 
 

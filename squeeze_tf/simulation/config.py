@@ -148,8 +148,8 @@ CONFIGS = {
         guard_rails=True,
     ),
     # Ours, to be mixed. Unlabelled KITTI scans show a sensor that looks down,
-    # more beside the road and nearer, fewer on it; open and wide roads came from
-    # what networks got wrong on labelled ones (experiments/RESULTS.md).
+    # more beside the road and nearer, fewer on it; open and wide roads came
+    # from what networks got wrong on labelled ones (experiments/RESULTS.md).
     "kitti_residential": dataclasses.replace(
         _KITTI_STREET,
         num_traffic=4,

@@ -42,7 +42,7 @@ class PseudoLabelsTest(absltest.TestCase):
         got = self_training.pseudo_labels(scores, grid, 0.75, 0.0)
         np.testing.assert_array_equal(got, [[[0, 1, -1, -1]]])
 
-    def test_are_given_to_the_surest_of_each_class_in_any_case(self):
+    def test_are_given_to_the_surest_half_sure_ones_of_each_class(self):
         random = np.random.default_rng(0)
         scores = random.normal(size=[2, 8, 9, 3]).astype(np.float32)
         grid = np.ones([2, 8, 9, 5], np.float32)
@@ -52,13 +52,16 @@ class PseudoLabelsTest(absltest.TestCase):
         want = np.full(ids.shape, loss.IGNORED)
         for class_id in range(3):
             own = np.flatnonzero(((ids == class_id) & has_return).ravel())
-            surest = own[np.argsort(-top.ravel()[own])[: int(0.4 * len(own))]]
+            surest = own[np.argsort(-top.ravel()[own])[: int(0.7 * len(own))]]
+            surest = surest[top.ravel()[surest] >= 0.5]
             want.ravel()[surest] = class_id
         sure = (top >= 0.8) & has_return
         want[sure] = ids[sure]
-        got = self_training.pseudo_labels(scores, grid, 0.8, 0.4)
+        got = self_training.pseudo_labels(scores, grid, 0.8, 0.7)
         np.testing.assert_array_equal(got, want)
         self.assertGreater((want >= 0).sum(), sure.sum())
+        half = (top >= 0.5) & has_return
+        self.assertLess((want >= 0).sum(), half.sum())
 
     def test_of_no_return_of_a_class_there_is_none(self):
         scores = np.zeros([1, 1, 2, 3], np.float32)
@@ -147,7 +150,8 @@ class SelfTrainingModelTest(parameterized.TestCase):
             found = compiled(sure, 0.1).train_on_batch(
                 (grid, real), labels, return_dict=True
             )
-            self.assertAlmostEqual(found["labelled"], share, delta=0.02)
+            self.assertLessEqual(found["labelled"], share)
+            self.assertEqual(found["labelled"] > 0, share > 0)
 
     def test_the_same_seed_gives_the_same_steps(self):
         (grid, labels), (real, _) = batch(0), batch(1)

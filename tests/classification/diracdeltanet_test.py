@@ -113,6 +113,47 @@ class BlocksTest(parameterized.TestCase):
             self.assertEqual((difference > 1e-5).sum(), 0)
 
 
+class KindsTest(parameterized.TestCase):
+    def test_change_the_first_convolution_of_their_blocks_alone(self):
+        small = {
+            "input_shape": (8, 8, 1),
+            "stem": (8, 16),
+            "stage_channels": (16, 32),
+            "stage_blocks": (2, 3),
+            "last": 32,
+            "stem_pools": False,
+        }
+        kinds = ("e4", "skip", "e1")
+        models = [
+            diracdeltanet.diracdeltanet(**small, block_kinds=x)
+            for x in (kinds, ("e2",) * 3, ())
+        ]
+        self.assertEqual(models[1].get_config(), models[2].get_config())
+        shapes, usual = (
+            {
+                w.name: w.shape
+                for w in model.weights
+                if not w.name.startswith("stage3_1")
+            }
+            for model in models[:2]
+        )
+        for block, half, times in (("stage2_1", 8, 4), ("stage3_2", 16, 1)):
+            many = times * half
+            usual |= {f"{block}_conv1/kernel:0": (1, 1, half, many)}
+            usual |= {f"{block}_conv2/kernel:0": (1, 1, many, half)}
+            for x in ("gamma", "beta", "moving_mean", "moving_variance"):
+                usual |= {f"{block}_conv1_bn/{x}:0": (many,)}
+        self.assertEqual(shapes, usual)
+        self.assertEmpty(
+            [w.name for w in models[0].weights if "stage3_1" in w.name]
+        )
+
+    @parameterized.parameters("e0", "e", "e-1", "e2x", "k3_e1", "")
+    def test_unknown_ones_are_refused(self, kind):
+        with self.assertRaisesRegex(ValueError, f"e2; got '{kind}'"):
+            diracdeltanet.expansion(kind)
+
+
 class ModelTest(parameterized.TestCase):
     def test_trains_saves_and_loads(self):
         keras.utils.set_random_seed(0)
@@ -146,6 +187,9 @@ class ModelTest(parameterized.TestCase):
         ({"input_shape": (31, 32, 3)}, "at least 32, as the map halves 5"),
         ({"end_bits": 4, "std": (1.0,)}, r"mean and std must be \(0.0,\)"),
         ({"weight_bits": 20}, "bits must be 1 to 16"),
+        ({"block_kinds": ("e2",) * 3}, "must be 13 names, .*; got 3"),
+        ({"block_kinds": ("e2",) * 12 + ("x",)}, "got 'x'"),
+        ({"stage_blocks": (4, 8, 0)}, r"1 or more each; got \(4, 8, 0\)"),
     )
     def test_bad_arguments_are_refused(self, change, message):
         with self.assertRaisesRegex(ValueError, message):

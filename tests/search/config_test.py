@@ -9,7 +9,9 @@ from squeeze_tf.search import config
 
 class ConfigTest(parameterized.TestCase):
     @parameterized.parameters(
-        *config.FBNET.values(), *config.PRECISION.values()
+        *config.FBNET.values(),
+        *config.PRECISION.values(),
+        *config.DIRAC.values(),
     )
     def test_named_settings_are_valid(self, named):
         config.check(named)
