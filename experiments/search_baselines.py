@@ -30,9 +30,7 @@ Train = Callable[[Sequence[str]], Child]
 _PROBLEM = flags.DEFINE_enum(
     "problem", "fbnet", sorted(search_problems.PROBLEMS), "What was searched."
 )
-_SEARCH = flags.DEFINE_string(
-    "search", None, "Workdir of the search.", required=True
-)
+_SEARCH = flags.DEFINE_string("search", None, "Workdir of the search.")
 _METHODS = flags.DEFINE_list(
     "methods", ["random", "uniform", "evolution"], "Which baselines."
 )
@@ -158,4 +156,5 @@ def compared(groups: dict[str, Sequence[Child]], unit: str) -> str:
 
 
 if __name__ == "__main__":
+    flags.mark_flag_as_required("search")
     command_line.run(main)
