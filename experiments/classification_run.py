@@ -183,6 +183,14 @@ def build(config: ClassificationConfig, num_classes: int) -> tf.keras.Model:
     )
 
 
+def augmentation(config: ClassificationConfig) -> inputs.Augmentation:
+    """How training images are changed."""
+    fields = dataclasses.fields(inputs.Augmentation)
+    return inputs.Augmentation(
+        **{x.name: getattr(config, x.name) for x in fields}
+    )
+
+
 def image_size(config: ClassificationConfig) -> tuple[int, int]:
     """H, W of the network's input."""
     return config.input_height, config.input_width
@@ -236,19 +244,13 @@ def train(
     teacher = None
     if config.teacher:
         teacher = _teacher(config.teacher, found.class_names)
-    augmentation = inputs.Augmentation(
-        **{
-            field.name: getattr(config, field.name)
-            for field in dataclasses.fields(inputs.Augmentation)
-        }
-    )
 
     def batches(epoch: int) -> tf.data.Dataset:
         made = inputs.training_batches(
             found,
             image_size=image_size(config),
             batch_size=config.batch_size,
-            augmentation=augmentation,
+            augmentation=augmentation(config),
             seed=config.seed,
             epoch=epoch,
         )

@@ -2,7 +2,7 @@
 
     python -m experiments.search_precision --config=digits_resnet20 \
         --workdir=DIR
-    python -m experiments.search_baselines --problem=precision --search=DIR
+    python -m experiments.search_baselines --search=DIR
 
 Random networks and NSGA-II (optuna) train networks of the space, with the
 recipe of the search's own, until they have used as much processor time as the
@@ -27,9 +27,6 @@ from squeeze_tf.search import front, sample
 
 Child = search_children.Child
 Train = Callable[[Sequence[str]], Child]
-_PROBLEM = flags.DEFINE_enum(
-    "problem", "fbnet", sorted(search_problems.PROBLEMS), "What was searched."
-)
 _SEARCH = flags.DEFINE_string("search", None, "Workdir of the search.")
 _METHODS = flags.DEFINE_list(
     "methods", ["random", "uniform", "evolution"], "Which baselines."
@@ -49,7 +46,7 @@ def main(_: list[str]) -> None:
         search_config.SearchConfig, workdir / "config.json"
     )
     audit = search_run.read_audit(workdir)
-    problem = search_problems.PROBLEMS[_PROBLEM.value](
+    problem = search_problems.PROBLEMS[audit["space"]](
         config, audit["num_classes"]
     )
 

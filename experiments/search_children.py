@@ -19,6 +19,7 @@ from experiments import (
 )
 from squeeze_tf import whole_file
 from squeeze_tf.classification import config as classification_config
+from squeeze_tf.classification import metrics as class_metrics
 from squeeze_tf.classification import models
 from squeeze_tf.efficiency import metrics, workload
 from squeeze_tf.search import config as search_config
@@ -93,7 +94,7 @@ def trained(
     child = Child(
         architecture,
         problem.cost(architecture),
-        float(np.mean(scores.argmax(1) == class_ids)),
+        class_metrics.top_accuracy(scores, class_ids, 1),
         sum(x.shape.num_elements() for x in model.trainable_weights),
         metrics.total(workload.workloads(model)).macs,
         seconds,
@@ -118,9 +119,7 @@ def table(children: Sequence[Child], unit: str) -> str:
     lines = [
         f"  top-1, %  {'cost, ' + unit:>14}  parameters        MACs  blocks"
     ]
-    is_front = front.pareto(
-        [x.cost for x in children], [x.top1 for x in children]
-    )
+    is_front = front.pareto(_goals(children))
     for child, best in zip(children, is_front):
         lines.append(
             f"{'*' if best else ' '} {100 * child.top1:8.2f}  "
@@ -153,7 +152,7 @@ def picture(
         scores = 100 * np.array([x.top1 for x in children])
         color, marker = f"C{number}", "os^Dv*"[number % 6]
         panel.scatter(costs, scores, 22, color, marker, label=name)
-        kept = np.flatnonzero(front.pareto(costs, scores))
+        kept = np.flatnonzero(front.pareto(_goals(children)))
         kept = kept[np.argsort(costs[kept])]
         panel.step(costs[kept], scores[kept], color, where="post", alpha=0.5)
     panel.set(xlabel=f"cost, {unit}", ylabel="top-1 accuracy, %")
@@ -162,3 +161,8 @@ def picture(
     content = io.BytesIO()
     drawing.savefig(content, format="png", dpi=120)
     whole_file.write(path, content.getvalue())
+
+
+def _goals(children: Sequence[Child]) -> np.ndarray:
+    """[N, 2] of which more is better."""
+    return np.array([(-child.cost, child.top1) for child in children])

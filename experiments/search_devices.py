@@ -9,10 +9,11 @@
     python -m experiments.search_devices --searches=for_xla,for_int8 \
         --workdir=DIR
 
-Of each search it takes the most probable architecture, measures it whole by the
-engine, threads and batch size of each search's table, and prints milliseconds
-(the table's estimate in brackets), parameters, MACs and accuracy. Nothing else
-should run meanwhile. What is measured already is not measured again.
+Of each search, all of one space, it takes the most probable architecture,
+measures it whole by the engine, threads and batch size of each search's table,
+and prints milliseconds (the table's estimate in brackets), parameters, MACs and
+accuracy. Nothing else should run meanwhile. What is measured already is not
+measured again.
 """
 
 import pathlib
@@ -113,7 +114,8 @@ def _found(
 ) -> tuple[search_problems.Problem, search_children.Child]:
     """The most probable architecture of a search."""
     audit = search_run.read_audit(folder)
-    problem = search_problems.fbnet(config, audit["num_classes"])
+    make = search_problems.PROBLEMS[audit["space"]]
+    problem = make(config, audit["num_classes"])
     child = search_children.trained(
         config, problem, audit["architectures"][0], folder / "children"
     )

@@ -115,7 +115,12 @@ def precision(config: SearchConfig, num_classes: int) -> Problem:
     )
 
 
-PROBLEMS = {"dirac": dirac, "fbnet": fbnet, "precision": precision}
+# By the name of the space.
+PROBLEMS = {
+    "diracdeltanet": dirac,
+    "fbnet": fbnet,
+    "precision_resnet": precision,
+}
 
 
 def _common(config: SearchConfig, num_classes: int) -> dict[str, object]:

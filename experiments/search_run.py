@@ -1,6 +1,5 @@
 """What the search scripts share: super net, samples, training, the table."""
 
-import dataclasses
 import hashlib
 import json
 import pathlib
@@ -113,51 +112,17 @@ def _searched(
     scope: tf.distribute.Strategy,
 ) -> tuple[list[dict[str, float]], np.ndarray]:
     """The record and the probabilities after each epoch."""
-    space = problem.space
     training.set_seed(config.seed)
-    even = sample.uniform(space)
-    costs = np.array(supernet.padded(problem.costs))
-    cost = train.Cost(
-        problem.costs,
-        problem.fixed,
-        cost_lib.scale(
-            float((even * costs).sum()) + problem.fixed, config.cost_power
-        ),
-        config.cost_power,
-    )
     num_steps = -(-parts["weights"].num_images // config.batch_size)
     with scope.scope():
-        network = supernet.SuperNet(space)
-        gate = gumbel.GumbelGate([len(kinds) for kinds in space.candidates])
-        models = {
-            phase: train.SearchModel(network, gate, cost, phase)
-            for phase in train.PHASES
-        }
-        rate = tf.keras.optimizers.schedules.CosineDecay(
-            config.search_learning_rate, num_steps * config.search_epochs
-        )
-        models["weights"].compile(
-            tf.keras.optimizers.SGD(rate, momentum=0.9, clipnorm=5.0)
-        )
-        models["architecture"].compile(
-            tf.keras.optimizers.AdamW(
-                config.architecture_learning_rate,
-                weight_decay=config.architecture_weight_decay,
-            )
-        )
-    changes = inputs.Augmentation(
-        **{
-            field.name: getattr(config, field.name)
-            for field in dataclasses.fields(inputs.Augmentation)
-        }
-    )
+        models = _models(config, problem, num_steps * config.search_epochs)
 
     def batches(epoch: int, phase: str) -> tf.data.Dataset:
         return inputs.training_batches(
             parts[phase],
             image_size=classification_run.image_size(config),
             batch_size=config.batch_size,
-            augmentation=changes,
+            augmentation=classification_run.augmentation(config),
             seed=config.seed,
             epoch=epoch,
         )
@@ -174,6 +139,40 @@ def _searched(
         workdir=workdir,
         verbose=2,
     )
+
+
+def _models(
+    config: SearchConfig, problem: search_problems.Problem, num_steps: int
+) -> dict[str, train.SearchModel]:
+    """The super net, as each phase trains it, compiled."""
+    space = problem.space
+    costs = np.array(supernet.padded(problem.costs))
+    even = float((sample.uniform(space) * costs).sum()) + problem.fixed
+    cost = train.Cost(
+        problem.costs,
+        problem.fixed,
+        cost_lib.scale(even, config.cost_power),
+        config.cost_power,
+    )
+    network = supernet.SuperNet(space)
+    gate = gumbel.GumbelGate([len(kinds) for kinds in space.candidates])
+    models = {
+        phase: train.SearchModel(network, gate, cost, phase)
+        for phase in train.PHASES
+    }
+    rate = tf.keras.optimizers.schedules.CosineDecay(
+        config.search_learning_rate, num_steps
+    )
+    models["weights"].compile(
+        tf.keras.optimizers.SGD(rate, momentum=0.9, clipnorm=5.0)
+    )
+    models["architecture"].compile(
+        tf.keras.optimizers.AdamW(
+            config.architecture_learning_rate,
+            weight_decay=config.architecture_weight_decay,
+        )
+    )
+    return models
 
 
 def _drawn(

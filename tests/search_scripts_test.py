@@ -153,7 +153,6 @@ class PrecisionTest(Shared):
     def test_baselines_use_the_budget_and_are_compared(self):
         done = scripts.script(
             "search_baselines",
-            "--problem=precision",
             f"--search={self.workdir}",
         )
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -162,7 +161,6 @@ class PrecisionTest(Shared):
         self.assertTrue((self.workdir / "baselines.png").exists())
         again = scripts.script(
             "search_baselines",
-            "--problem=precision",
             f"--search={self.workdir}",
             "--methods=uniform,chance",
         )

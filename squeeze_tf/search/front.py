@@ -5,19 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def pareto(costs: Sequence[float], scores: Sequence[float]) -> np.ndarray:
+def pareto(goals: np.ndarray) -> np.ndarray:
     """Which points no other one beats, [N] bool.
 
+    One beats another if it is at least as good in all goals and better in one.
+
     Args:
-      costs: of N points, less is better.
-      scores: of N points, more is better. Of equal points the first counts.
+      goals: [N, D], more is better.
     """
-    costs, scores = np.asarray(costs, float), np.asarray(scores, float)
-    order = np.lexsort((np.arange(len(costs)), -scores, costs))
-    best = np.maximum.accumulate(np.r_[-np.inf, scores[order][:-1]])
-    is_front = np.zeros(len(costs), bool)
-    is_front[order] = scores[order] > best
-    return is_front
+    as_good = (goals[:, None] >= goals).all(axis=2)  # [N, N]: row beats column
+    better = (goals[:, None] > goals).any(axis=2)
+    return ~(as_good & better).any(axis=0)
 
 
 def hypervolume(
@@ -33,12 +31,11 @@ def hypervolume(
       worst: cost and score of the corner; points beyond it add nothing.
     """
     most, least = worst
-    kept = pareto(costs, scores)
+    costs, scores = np.asarray(costs, float), np.asarray(scores, float)
+    kept = pareto(np.stack([-costs, scores], axis=1))
     points = [
         (cost, score)
-        for cost, score in zip(
-            np.asarray(costs)[kept], np.asarray(scores)[kept]
-        )
+        for cost, score in zip(costs[kept], scores[kept])
         if cost < most and score > least
     ]
     area, floor = 0.0, least

@@ -170,11 +170,10 @@ def scan(
     """
     directions = sensors.rays(sensor, jitter_degrees, rng)
     hits = caster.first_hits(directions)
-    left = np.ones(len(hits.faces), np.float32)  # of the light
+    faces, distances, cosines = hits.faces, hits.distances, hits.cosines
+    left = np.ones(len(faces), np.float32)  # of the light
     if detection:
-        hits, left = _through_panes(world, caster, directions, hits, rng)
-    faces = hits.faces
-    distances = hits.distances
+        _pass_panes(world, caster, directions, hits, left, rng)
     if range_sigma:
         noise = rng.standard_normal(len(distances), np.float32)
         distances = distances + np.float32(range_sigma) * noise
@@ -184,7 +183,7 @@ def scan(
         kept &= rng.random(len(faces), np.float32) >= dropout
     rays = np.flatnonzero(kept).astype(np.int32)
     points = directions[rays] * distances[rays, None]
-    echo = returned_share(world, faces[rays], points, hits.cosines[rays])
+    echo = returned_share(world, faces[rays], points, cosines[rays])
     echo *= left[rays]
     if detection:
         chance = detection_probability(echo / np.square(distances[rays]))
@@ -197,43 +196,41 @@ def scan(
         class_ids=world.class_ids[faces].astype(np.int32),
         instance_ids=world.track_ids[objects],
         box_index=world.box_index[objects],
-        incidence=np.arccos(hits.cosines[rays]),
+        incidence=np.arccos(cosines[rays]),
         rays=rays,
         rows=rays // sensor.columns,
         columns=rays % sensor.columns,
     )
 
 
-def _through_panes(
+def _pass_panes(
     world: world_lib.World,
     caster: Caster,
     directions: np.ndarray,
     hits: Hits,
+    left: np.ndarray,
     rng: np.random.Generator,
-) -> tuple[Hits, np.ndarray]:
-    """What rays meet behind glass, and how much light is left, [R] float32.
+) -> None:
+    """Moves the hits of rays that pass glass to what they meet behind it.
 
-    Rays that pass and do not come back hit nothing.
+    Rays that pass and do not come back hit nothing. `left` [R] loses the light
+    that stays in the panes; normals are not kept up.
     """
-    faces, distances = hits.faces.copy(), hits.distances.copy()
-    cosines, normals = hits.cosines.copy(), hits.normals.copy()
-    left = np.ones(len(faces), np.float32)
-    rays = np.arange(len(faces))
+    rays = np.arange(len(hits.faces))
     for _ in range(_PANES):
-        rays = rays[faces[rays] >= 0]
-        chance, comes_back = _glass(world, faces[rays])
+        rays = rays[hits.faces[rays] >= 0]
+        chance, comes_back = _glass(world, hits.faces[rays])
         passes = rng.random(len(rays), np.float32) < chance
-        faces[rays[passes & ~comes_back]] = -1
+        hits.faces[rays[passes & ~comes_back]] = -1
         rays = rays[passes & comes_back]
         if not len(rays):
             break
-        start = directions[rays] * (distances[rays, None] + 1e-3)
+        start = directions[rays] * (hits.distances[rays, None] + 1e-3)
         behind = caster.first_hits(directions[rays], start)
-        faces[rays] = behind.faces
-        distances[rays] += behind.distances + 1e-3
-        cosines[rays], normals[rays] = behind.cosines, behind.normals
+        hits.faces[rays] = behind.faces
+        hits.distances[rays] += behind.distances + 1e-3
+        hits.cosines[rays] = behind.cosines
         left[rays] *= _PASSED_TWICE
-    return Hits(faces, distances, cosines, normals), left
 
 
 def _glass(

@@ -10,24 +10,17 @@ COSTS, SCORES = [5, 2, 7, 2, 4, 7], [6, 3, 8, 1, 3, 8]
 
 class FrontTest(absltest.TestCase):
     def test_a_point_is_on_it_if_none_is_better(self):
-        np.testing.assert_array_equal(
-            front.pareto(COSTS, SCORES), [True, True, True, False, False, False]
+        goals = np.stack([-np.array(COSTS), np.array(SCORES)], axis=1)
+        np.testing.assert_array_equal(  # equal ones are all on it
+            front.pareto(goals), [True, True, True, False, False, True]
         )
 
     def test_random_points_against_all_pairs(self):
-        random = np.random.default_rng(0)
-        costs, scores = random.random([2, 60]).round(1)
+        goals = np.random.default_rng(0).random([60, 3]).round(1)
         want = [
-            not any(
-                (costs[j], -scores[j], j) != (costs[i], -scores[i], i)
-                and costs[j] <= costs[i]
-                and scores[j] >= scores[i]
-                and (costs[j] < costs[i] or scores[j] > scores[i] or j < i)
-                for j in range(60)
-            )
-            for i in range(60)
+            not any(all(b >= a) and any(b > a) for b in goals) for a in goals
         ]
-        np.testing.assert_array_equal(front.pareto(costs, scores), want)
+        np.testing.assert_array_equal(front.pareto(goals), want)
 
     def test_area_is_that_of_the_cells_below_a_point(self):
         # Unit cells of cost [i, i + 1] and score [j, j + 1] up to cost 9 and

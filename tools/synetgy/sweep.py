@@ -12,6 +12,7 @@ from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 
 from squeeze_tf import whole_file
+from squeeze_tf.search import front as front_lib
 from tools.synetgy import hardware, timing, workload
 
 _LABELLED = 20  # points of the front with their names in the picture
@@ -112,9 +113,7 @@ def pareto(points: Sequence[Point]) -> list[bool]:
     goals = np.array(
         [(x.frames_per_second, x.utilisation, -x.dsps) for x in points]
     ).reshape(len(points), 3)
-    as_good = (goals[:, None] >= goals).all(axis=2)  # [N, N]: row beats column
-    better = (goals[:, None] > goals).any(axis=2)
-    return [not beaten for beaten in (as_good & better).any(axis=0).tolist()]
+    return front_lib.pareto(goals).tolist()
 
 
 def write_csv(points: Sequence[Point], path: str | os.PathLike) -> None:
