@@ -197,7 +197,9 @@ class _Ladder:
             ),
             metrics=segmentation_run.metrics(settings),
         )
-        plain = segmentation_run.build(settings, self._shape)
+        plain = network
+        if self._config.precision != "float32":
+            plain = segmentation_run.build(settings, self._shape)
         self._prepare(settings, folder)
         training.save_architecture(plain, folder)
         training.fit(
@@ -207,7 +209,8 @@ class _Ladder:
             workdir=folder,
             average=settings.average,
         )
-        plain.set_weights(network.get_weights())
+        if plain is not network:
+            plain.set_weights(network.get_weights())
         return plain
 
     def _wrapped(
@@ -221,6 +224,7 @@ class _Ladder:
                 config.confidence,
                 config.labelled_share,
                 config.teacher_momentum,
+                config.guessed_excess,
                 config.seed,
             )
         if "gca" in row:
@@ -288,7 +292,7 @@ class _Ladder:
                 labelled,
                 adaptation_data.real_batches(config, real, epoch, num_steps),
             )
-        ).map(lambda a, b: ((a[0], b), a[1]))
+        ).map(lambda a, b: ((a[0], b[: tf.shape(a[0])[0]]), a[1]))
 
     def _real_grids(self, samples: tf.data.Dataset) -> tf.data.Dataset:
         return samples.map(lambda x: x["grid"]).batch(self._config.batch_size)

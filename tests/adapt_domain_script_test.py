@@ -61,6 +61,7 @@ class Shared(parameterized.TestCase):
             f"projection={cls.folder / 'view.json'}",
             *("real_dataset=plain", "validation_dataset=simulated"),
             *("validation_label_map=kitti", "epochs=1", "cache=none"),
+            "batch_size=4",
         ]
         cls.config = config_lib.override(
             adaptation_config.CONFIGS["smoke"], cls.settings

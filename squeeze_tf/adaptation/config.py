@@ -47,6 +47,7 @@ class AdaptationConfig(segmentation_config.SegmentationConfig):
     confidence: float = 0.85
     labelled_share: float = 0.5
     teacher_momentum: float = 0.99
+    guessed_excess: float = 2.0
     self_training_epochs: int = 4
     self_training_learning_rate: float = 5e-4
 

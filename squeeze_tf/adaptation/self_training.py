@@ -3,7 +3,8 @@
 After CoSMix (Saltori et al., ECCV 2022): a teacher labels real scans, and the
 student learns from scans into which objects of the other domain are put, in
 both directions. Unlike there, scans are projected ones, so that what is put in
-hides what stands behind it.
+hides what stands behind it, and a class that is guessed too often is guessed
+less, as by distribution alignment (Berthelot et al., ReMixMatch, ICLR 2020).
 """
 
 import numpy as np
@@ -28,11 +29,15 @@ class SelfTrainingModel(keras.Model):
         the class is more probable than all others together. Ours, as the
         momentum: what is trained with a focal loss is hardly ever sure of a
         rare class.
-      momentum: of the teacher, the running average of the student.
+      momentum: of the teacher, the running average of the student, and of the
+        counts of what was guessed.
+      excess: how many times as often as in the simulated scans the teacher may
+        guess a class before it is held back. Ours: without it what is guessed
+        falsely, and learnt, is guessed more and more.
       seed: of the choice of objects, which also depends on the step.
 
     Raises:
-      ValueError: an argument outside 0..1.
+      ValueError: excess is not positive, another argument is outside 0..1.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class SelfTrainingModel(keras.Model):
         confidence: float = 0.85,
         share: float = 0.5,
         momentum: float = 0.99,
+        excess: float = 2.0,
         seed: int = 0,
         name: str = "self_training",
     ) -> None:
@@ -51,6 +57,8 @@ class SelfTrainingModel(keras.Model):
         ):
             if not 0 <= value <= 1:
                 raise ValueError(f"{argument} must lie in 0..1; got {value}")
+        if not excess > 0:
+            raise ValueError(f"excess must be positive; got {excess}")
         super().__init__(network.inputs, network.outputs, name=name)
         self.teacher = keras.models.clone_model(network)
         self.teacher.set_weights(network.get_weights())
@@ -58,6 +66,11 @@ class SelfTrainingModel(keras.Model):
         self._student = network.weights
         self._sure = (confidence, share)
         self._momentum = momentum
+        self._excess = excess
+        # Returns of each class: simulated ones, and real ones as guessed.
+        self._counts = tf.Variable(
+            tf.zeros([2, self.output_shape[-1]]), trainable=False
+        )
         self._seed = seed
         self._labelled = keras.metrics.Mean(name="labelled")
 
@@ -69,9 +82,16 @@ class SelfTrainingModel(keras.Model):
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """The mean loss of both mixtures; then the teacher moves."""
         (simulated, real), labels = data
-        guesses = pseudo_labels(
-            self.teacher(real, training=False), real, *self._sure
+        scores = tf.cast(self.teacher(real, training=False), tf.float32)
+        counts = tf.stack(
+            [
+                _count(labels, simulated, self.output_shape[-1]),
+                _count(tf.argmax(scores, axis=-1), real, self.output_shape[-1]),
+            ]
         )
+        self._counts.assign(self._momentum * self._counts + counts)
+        scores += held_back(*tf.unstack(self._counts), self._excess)
+        guesses = pseudo_labels(scores, real, *self._sure)
         scans = _sample(simulated, labels), _sample(real, guesses)
         with tf.GradientTape() as tape:
             losses = []
@@ -90,6 +110,26 @@ class SelfTrainingModel(keras.Model):
         self._labelled.update_state(tf.cast(is_labelled, tf.float32))
         # Of the second mixture: real scans with simulated objects in them.
         return self.compute_metrics(grid, wanted, scores, None)
+
+
+def held_back(
+    simulated: tf.Tensor, guessed: tf.Tensor, excess: float
+) -> tf.Tensor:
+    """What scores of classes that are guessed too often lose.
+
+    Args:
+      simulated: [C] float, returns of each class where they are known.
+      guessed: [C] float, likewise where they are guessed.
+      excess: of the shares of a class, guessed over known, that costs nothing.
+
+    Returns:
+      [C] float32, at most 0: the logarithm of the factor that brings the class
+      down to that.
+    """
+    known = simulated / tf.reduce_sum(simulated)
+    share = guessed / tf.maximum(tf.reduce_sum(guessed), 1)
+    allowed = excess * tf.maximum(known, np.finfo(np.float32).tiny)
+    return -tf.math.log(tf.maximum(share / allowed, 1))
 
 
 def pseudo_labels(
@@ -158,6 +198,12 @@ def mixed(
     taken = tf.random.stateless_uniform(shape, seed) < 0.5
     chosen = tf.gather(taken, tf.maximum(ids, 0), batch_dims=1) & (ids > 0)
     return augmentation.paste(sample, other | {"mask": chosen})
+
+
+def _count(ids: tf.Tensor, grid: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """Returns of each class in a batch: [C] float32."""
+    own = tf.boolean_mask(tf.cast(ids, tf.int32), grid[..., 4] > 0)
+    return tf.reduce_sum(tf.one_hot(own, num_classes), axis=0)
 
 
 def _sample(grid: tf.Tensor, label_ids: tf.Tensor) -> augmentation.Sample:

@@ -1,5 +1,7 @@
 """Self-training: pseudo-labels, mixtures and the teacher."""
 
+from unittest import mock
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
@@ -69,6 +71,30 @@ class PseudoLabelsTest(absltest.TestCase):
             scores, np.zeros([1, 1, 2, 5], np.float32), 0.1, 1.0
         )
         np.testing.assert_array_equal(got, [[[-1, -1]]])
+
+
+class HeldBackTest(parameterized.TestCase):
+    @parameterized.parameters(
+        # Shares of the known are .9, .08 and .02.
+        ((90, 8, 2), (0, 0, 0)),
+        ((84, 12, 4), (0, 0, 0)),
+        ((50, 40, 10), (0, np.log(0.16 / 0.4), np.log(0.04 / 0.1))),
+    )
+    def test_brings_a_class_down_to_twice_its_share(self, guessed, want):
+        got = self_training.held_back(
+            tf.constant([900.0, 80, 20]), tf.cast(guessed, tf.float32), 2.0
+        )
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+
+    def test_without_a_guess_nothing_is_held_back(self):
+        got = self_training.held_back(tf.ones(3), tf.zeros(3), 1.0)
+        np.testing.assert_array_equal(got, np.zeros(3))
+
+    def test_what_simulated_scans_never_hold_is_never_guessed(self):
+        got = self_training.held_back(
+            tf.constant([1.0, 0]), tf.constant([1.0, 1]), 1.0
+        )
+        self.assertLess(got[1], -80)
 
 
 class MixedTest(absltest.TestCase):
@@ -153,6 +179,24 @@ class SelfTrainingModelTest(parameterized.TestCase):
             self.assertLessEqual(found["labelled"], share)
             self.assertEqual(found["labelled"] > 0, share > 0)
 
+    def test_a_class_guessed_too_often_loses_its_labels(self):
+        (grid, labels), (real, _) = batch(0), batch(1)
+        inner = network()
+        guessed = np.argmax(inner(real), axis=-1)[real[..., 4] > 0]
+        counts = np.bincount(guessed, minlength=3)
+        self.assertGreater(np.sort(counts)[1], 0)
+        often = counts.argmax()
+        labels[labels == often] = counts.argmin()
+        model = compiled(self_training.SelfTrainingModel(inner, 0.0), 0.1)
+        with mock.patch.object(
+            self_training, "mixed", wraps=self_training.mixed
+        ) as mixed:
+            model.run_eagerly = True
+            model.train_on_batch((grid, real), labels)
+        learnt = np.array(mixed.call_args_list[0].args[1]["label_ids"])
+        self.assertNotIn(often, learnt)
+        self.assertGreater((learnt >= 0).sum(), 0)
+
     def test_the_same_seed_gives_the_same_steps(self):
         (grid, labels), (real, _) = batch(0), batch(1)
 
@@ -177,6 +221,10 @@ class SelfTrainingModelTest(parameterized.TestCase):
     def test_bad_arguments_are_refused(self, **arguments):
         with self.assertRaisesRegex(ValueError, "must lie in 0..1"):
             self_training.SelfTrainingModel(network(), **arguments)
+
+    def test_an_excess_of_nothing_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "excess must be positive"):
+            self_training.SelfTrainingModel(network(), excess=0.0)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Alternating search: who is trained, what it prefers, exact resume."""
 
+import pathlib
 import tempfile
 
 import numpy as np
@@ -9,6 +10,7 @@ from absl.testing import absltest
 from squeeze_tf import training
 from squeeze_tf.search import cost as cost_lib
 from squeeze_tf.search import gumbel, supernet, train
+from tests import scripts
 from tests.search import spaces
 
 COSTS = ((2.0, 20.0, 50.0), (20.0, 50.0), (2.0, 20.0, 50.0))
@@ -51,6 +53,29 @@ def searched(models, workdir, epochs=3, given=batches):
     )
 
 
+def step_of_twins(path, strategy=None):
+    """Writes all weights after a step of each phase on images given twice."""
+    twins = tf.data.Dataset.from_tensors(
+        (np.tile(IMAGES[:4], [2, 1, 1, 1]), np.tile(LABELS[:4], [2, 1]))
+    )
+    with (strategy or tf.distribute.get_strategy()).scope():
+        models = made(beta=0.6)
+    for model in models.values():
+        model.fit(train.control(twins, 1.0, (0, 0)), verbose=0)
+    network, gate = models["weights"].network, models["weights"].gate
+    values = [x.numpy() for x in (*network.trainable_weights, gate.logits)]
+    np.savez(path, *values)
+
+
+def step_on_two_devices(path):
+    """One of the twins on each."""
+    (device,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(
+        device, [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    step_of_twins(path, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+
+
 class PhaseTest(absltest.TestCase):
     def test_each_phase_changes_its_own_variables_alone(self):
         for phase in train.PHASES:
@@ -68,6 +93,23 @@ class PhaseTest(absltest.TestCase):
             self.assertEqual(any(changed), phase == "weights")
             moved = np.any(gate.logits.numpy() != 0)
             self.assertEqual(moved, phase == "architecture")
+
+    def test_two_devices_with_the_same_images_do_the_step_of_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            one, two = (pathlib.Path(folder) / f"{x}.npz" for x in "12")
+            step_of_twins(one)
+            done = scripts.python(
+                "-c",
+                "from tests.search import train_test;"
+                f"train_test.step_on_two_devices({str(two)!r})",
+            )
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with np.load(one) as want, np.load(two) as found:
+                self.assertEqual(list(found), list(want))
+                for name in want:
+                    np.testing.assert_allclose(
+                        found[name], want[name], rtol=1e-4, atol=1e-6
+                    )
 
     def test_the_loss_is_that_of_eq_18_for_the_gates_of_the_seed(self):
         models = made(beta=0.6)
