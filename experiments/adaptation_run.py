@@ -209,8 +209,7 @@ class _Ladder:
             workdir=folder,
             average=settings.average,
         )
-        if plain is not network:
-            plain.set_weights(network.get_weights())
+        plain.set_weights(network.get_weights())
         return plain
 
     def _wrapped(

@@ -123,10 +123,10 @@ def held_back(
       excess: of the shares of a class, guessed over known, that costs nothing.
 
     Returns:
-      [C] float32, at most 0: the logarithm of the factor that brings the class
-      down to that.
+      [C] float32, at most 0: the logarithm of the factor by which a class
+      should be less probable, allowed over guessed share.
     """
-    known = simulated / tf.reduce_sum(simulated)
+    known = simulated / tf.maximum(tf.reduce_sum(simulated), 1)
     share = guessed / tf.maximum(tf.reduce_sum(guessed), 1)
     allowed = excess * tf.maximum(known, np.finfo(np.float32).tiny)
     return -tf.math.log(tf.maximum(share / allowed, 1))
