@@ -35,7 +35,7 @@ demo: $(LIBRARY)  ## Runs the tour of the project; results in demo/.
 
 test: $(LIBRARY)  ## Runs all tests; PYTEST_ARGS="-k crf" picks some.
 	$(ONE_THREAD) SQUEEZE_TF_SHARED=$(SHARED) TF_CPP_MIN_LOG_LEVEL=2 \
-		$(BIN)/python -m pytest -q -n 2 $(PYTEST_ARGS)
+		$(BIN)/python -m pytest -q -n 2 --dist worksteal $(PYTEST_ARGS)
 
 bazel-test: $(REQUIREMENTS) .bazelrc.user  ## Runs the same tests under Bazel.
 	$(BAZEL) test //...

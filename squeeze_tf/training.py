@@ -301,6 +301,9 @@ def _restore(
     model: keras.Model,
 ) -> None:
     """Reads the newest checkpoint that every worker has, if there is one."""
+    # Slots that are there before the first step: it is traced once, not twice.
+    with model.distribute_strategy.scope():  # they live where weights do
+        model.optimizer.build(model.trainable_variables)
     paths = {
         int(tf.train.load_variable(path, _EPOCH_NAME)): path
         for path in manager.checkpoints
@@ -313,11 +316,8 @@ def _restore(
             f"{manager.directory}: the workers have checkpoints of epochs "
             f"{epochs}; expected them to differ by one at most"
         )
-    if epoch == 0:
-        return
-    with model.distribute_strategy.scope():  # slots live where weights do
-        model.optimizer.build(model.trainable_variables)
-    _read_checkpoint(checkpoint, paths[epoch], model)
+    if epoch:
+        _read_checkpoint(checkpoint, paths[epoch], model)
 
 
 def _of_all_workers(model: keras.Model, number: int) -> list[int]:

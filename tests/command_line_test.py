@@ -9,6 +9,9 @@ _SCRIPT = """
 import os, signal
 from squeeze_tf import command_line
 
+# A shell's background jobs are born deaf to it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def main(_):
     print("begun")
     {}

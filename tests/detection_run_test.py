@@ -22,33 +22,42 @@ def record(workdir):
     return [json.loads(line) for line in lines]
 
 
-class DetectionRunTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-        self.data = synthetic.write_images(self.folder / "data", count=4)
-        self.config = dataclasses.replace(
-            config.CONFIGS["smoke"],
-            train_data=str(self.data),
-            anchors=(20.0, 8.0, 10.0, 20.0, 40.0, 12.0),
-            epochs=1,
-        )
+def small(data):
+    return dataclasses.replace(
+        config.CONFIGS["smoke"],
+        train_data=str(synthetic.write_images(data, count=4)),
+        anchors=(20.0, 8.0, 10.0, 20.0, 40.0, 12.0),
+        epochs=1,
+    )
 
-    def train(self, name, **changes):
-        settings = dataclasses.replace(self.config, **changes)
-        detection_run.train(settings, self.folder / name, verbose=0)
-        return self.folder / name
+
+def train(settings, workdir, **changes):
+    settings = dataclasses.replace(settings, **changes)
+    detection_run.train(settings, workdir, verbose=0)
+    return workdir
+
+
+class TrainedTest(absltest.TestCase):
+    """One run that hardly moves, which all tests here share."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        cls.config = dataclasses.replace(
+            small(cls.folder / "data"), learning_rate=1e-5
+        )
+        cls.workdir = train(cls.config, cls.folder / "run")
 
     def test_a_run_starts_from_the_weights_of_another(self):
-        first = self.train("first")
         model = detection_run.build(
             dataclasses.replace(self.config, input_height=80)
         )
-        detection_run.start(model, str(first))
+        detection_run.start(model, str(self.workdir))
         for ours, theirs in zip(
-            model.get_weights(), training.load_model(first).get_weights()
+            model.get_weights(), training.load_model(self.workdir).get_weights()
         ):
             np.testing.assert_array_equal(ours, theirs)
         # Of other classes or anchors only the last layer starts afresh.
@@ -58,7 +67,7 @@ class DetectionRunTest(parameterized.TestCase):
             )
         )
         fresh = other.get_layer("conv12").get_weights()
-        detection_run.start(other, str(first))
+        detection_run.start(other, str(self.workdir))
         for ours, before in zip(other.get_layer("conv12").get_weights(), fresh):
             np.testing.assert_array_equal(ours, before)
         np.testing.assert_array_equal(
@@ -69,19 +78,50 @@ class DetectionRunTest(parameterized.TestCase):
             dataclasses.replace(self.config, model="squeezedet_plus")
         )
         with self.assertRaisesRegex(ValueError, "layer conv1 is not that of"):
-            detection_run.start(wide, str(first))
-        again = self.train(
-            "again",
-            initial_weights=str(first),
+            detection_run.start(wide, str(self.workdir))
+        again = train(
+            self.config,
+            self.folder / "again",
+            initial_weights=str(self.workdir),
             learning_rate=1e-12,
             optimizer="momentum",
             weight_decay=0.0,
         )
         for ours, theirs in zip(
             training.load_model(again).trainable_weights,
-            training.load_model(first).trainable_weights,
+            training.load_model(self.workdir).trainable_weights,
         ):
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+    def test_half_precision_learns_the_same_and_is_stored_in_float32(self):
+        workdir = train(
+            self.config, self.folder / "half", precision="mixed_bfloat16"
+        )
+        got, want = (record(x)[0]["loss"] for x in (workdir, self.workdir))
+        np.testing.assert_allclose(got, want, rtol=0.02)
+        model = training.load_model(workdir)
+        self.assertEqual(model.get_layer("conv12").compute_dtype, "float32")
+
+    def test_runs_of_the_other_kind_are_refused(self):
+        workdir = self.folder / "renamed"
+        shutil.copytree(self.workdir, workdir)
+        with self.assertRaisesRegex(ValueError, "a run of train_detection"):
+            segmentation_run.read_run(workdir)
+        (workdir / "class_list.yaml").rename(workdir / "label_map.yaml")
+        with self.assertRaisesRegex(ValueError, "a run of train_segmentation"):
+            detection_run.read_run(workdir)
+
+
+class DetectionRunTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.config = small(self.folder / "data")
+
+    def train(self, name, **changes):
+        return train(self.config, self.folder / name, **changes)
 
     def test_a_run_starts_from_imagenet_weights(self):
         kernel = np.random.default_rng(0).normal(size=(64, 3, 3, 3))
@@ -95,21 +135,10 @@ class DetectionRunTest(parameterized.TestCase):
             layer.get_weights()[0][0, 1, 2, 7], kernel[7, 0, 0, 1], rtol=1e-6
         )
 
-    def test_half_precision_learns_the_same_and_is_stored_in_float32(self):
-        losses = [
-            record(self.train(name, precision=name, learning_rate=1e-5))[0][
-                "loss"
-            ]
-            for name in ("float32", "mixed_bfloat16")
-        ]
-        np.testing.assert_allclose(*losses, rtol=0.02)
-        model = training.load_model(self.folder / "mixed_bfloat16")
-        self.assertEqual(model.get_layer("conv12").compute_dtype, "float32")
-
     def test_the_thesis_s_own_setting_learns(self):
         settings = dataclasses.replace(
             config.CONFIGS["squeezedet"],
-            train_data=str(self.data),
+            train_data=self.config.train_data,
             input_height=64,
             input_width=128,
             batch_size=2,
@@ -126,7 +155,7 @@ class DetectionRunTest(parameterized.TestCase):
         self.assertLess(losses[-1], 0.8 * losses[0])
 
     def test_the_hash_splits_train_and_validation(self):
-        synthetic.write_images(self.data, count=8)
+        synthetic.write_images(self.config.train_data, count=8)
         settings = dataclasses.replace(
             self.config, split="hash", validation_share=0.5
         )
@@ -180,14 +209,6 @@ class DetectionRunTest(parameterized.TestCase):
                 ValueError, "no image holds .* types are Car, Cyclist, Pedes"
             ):
                 self.train("run", class_list=str(mine), anchors=anchors)
-
-    def test_runs_of_the_other_kind_are_refused(self):
-        workdir = self.train("run")
-        with self.assertRaisesRegex(ValueError, "a run of train_detection"):
-            segmentation_run.read_run(workdir)
-        (workdir / "class_list.yaml").rename(workdir / "label_map.yaml")
-        with self.assertRaisesRegex(ValueError, "a run of train_segmentation"):
-            detection_run.read_run(workdir)
 
     def test_evaluating_on_training_images_is_said(self):
         with self.assertLogs(level="WARNING") as logged:

@@ -109,6 +109,7 @@ class CrfMessageTest(parameterized.TestCase):
         random = np.random.default_rng(1)
         pull = random.normal(size=(2, *inputs["probabilities"].shape))
 
+        @tf.function
         def scalar(probabilities, features):
             with ops():
                 angular, bilateral = crf.crf_message(
@@ -185,6 +186,7 @@ class CrfMessageTest(parameterized.TestCase):
         inputs, settings = example((2, 19, 4, 3), (3, 5))  # two blocks of rows
         pull = np.random.default_rng(1).normal(size=(2, 19, 4, 3))
 
+        @tf.function  # thousands of calls
         def scalar(scores, features, a, b):
             with ops():
                 refined = crf.crf_iteration(
