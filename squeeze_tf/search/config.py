@@ -108,9 +108,9 @@ PRECISION = {
             ("compute", precision_space.IMAGENET_COMPUTE_KINDS),
         )
     },
-    # Ours, without any download.
+    # Ours, without any download; with all channels one bit is enough.
     "digits_resnet20": SearchConfig(
-        **_DIGITS_PRECISION,
+        **(_DIGITS_PRECISION | {"widths": (4, 8, 16)}),
         search_epochs=30,
         warmup_epochs=5,
         temperature_decay=0.1,
