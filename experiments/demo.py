@@ -2,7 +2,7 @@
 
     make demo        (or: python -m experiments.demo --workdir=DIR)
 
-About 10 minutes on two cores. A network that has seen simulated scans alone
+Nine minutes on two cores. A network that has seen simulated scans alone
 labels unseen simulated scans and, where the recordings for the tests are
 there (SQUEEZE_TF_SHARED), real ones. Interrupt and start it as you like: what
 is done stays done.
