@@ -54,6 +54,8 @@ class SimulationConfig:
       jitter_degrees: standard deviation of a ray's angles.
       range_sigma: standard deviation of the measured range; the HDL-64E
         manual gives an accuracy below 0.02.
+      intensity_sigma: standard deviation of the intensity. Ours: as between
+        neighbours on the ground in unlabelled KITTI scans (.03 to .07).
       dropout: share of returns lost at random. Ours: near the share of
         isolated holes in projected KITTI scans.
       detection: whether weak returns are lost (see `raycast.detected`).
@@ -96,6 +98,7 @@ class SimulationConfig:
     guard_rails: bool = False
     jitter_degrees: float = 0.02
     range_sigma: float = 0.02
+    intensity_sigma: float = 0.05
     dropout: float = 0.03
     detection: bool = True
     hood: bool = True

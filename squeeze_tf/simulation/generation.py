@@ -12,7 +12,7 @@ import tqdm
 from squeeze_tf.simulation import config as config_lib
 from squeeze_tf.simulation import kitti_layout, sensors, sequence
 
-VERSION = 4  # Changes whenever the same seed gives other frames.
+VERSION = 5  # Changes whenever the same seed gives other frames.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -78,6 +78,7 @@ def frame(
         config.range_sigma,
         config.dropout,
         config.detection,
+        config.intensity_sigma,
     )
     picture = None
     if camera:

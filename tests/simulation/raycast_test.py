@@ -263,6 +263,34 @@ class EchoTest(unittest.TestCase):
         kept = aslant / straight  # of the darkest and the lightest
         self.assertLess(kept[0], 0.8 * kept[1])
 
+    def test_written_intensity_of_matt_surfaces_follows_range_alone(self):
+        whole = 0.4
+        cosines = np.array([1.0, 0.5, 0.05, 0.05])
+        written = raycast.written_intensity(
+            whole * cosines, cosines, np.array([1.0, 10.0, 10.0, 50.0])
+        )
+        np.testing.assert_allclose(
+            written / written[0], [1, 1, 1, 0.5], rtol=2e-3
+        )
+        self.assertLess(written[0], whole)
+        unseen = raycast.written_intensity(np.zeros(1), np.zeros(1), np.ones(1))
+        np.testing.assert_array_equal(unseen, 0.0)
+
+    def test_intensity_noise_has_the_given_spread_within_the_unit(self):
+        posed, caster = built()
+        clean, noisy = (
+            raycast.scan(
+                posed, caster, sensors.LIDARS["tiny"],
+                np.random.default_rng(0), intensity_sigma=sigma,
+            ).points
+            for sigma in (0.0, 0.05)
+        )  # fmt: skip
+        np.testing.assert_array_equal(noisy[:, :3], clean[:, :3])
+        error = (noisy - clean)[clean[:, 3] > 0.2, 3]  # where none is cut
+        self.assertGreater(len(error), 300)
+        self.assertAlmostEqual(error.std(), 0.05, delta=0.006)
+        self.assertTrue(((noisy[:, 3] >= 0) & (noisy[:, 3] <= 1)).all())
+
     def test_asphalt_is_lost_beyond_fifty_metres(self):
         height, reflectivity = 1.73, materials.MATERIALS["asphalt"].reflectivity
         ranges = np.array([30.0, 40.0, 65.0])
