@@ -69,9 +69,7 @@ FBNET = {
     # Ours, without any download: the 8 x 8 digits as 32 x 32 images.
     "digits": SearchConfig(
         **(_FBNET | _DIGITS | {"epochs": 30, "pad": 4}),
-        search_epochs=30,
-        warmup_epochs=5,
-        temperature_decay=0.1,
+        temperature_decay=0.04,
         architecture_learning_rate=0.05,
     ),
     # In two minutes.
@@ -85,6 +83,7 @@ FBNET = {
 }
 
 _DIGITS_PRECISION = _fields("digits_precision_resnet20")
+_NARROW = {"widths": (4, 8, 16), "epochs": 66, "decay_epochs": (34, 50)}
 PRECISION = {
     # Ch. 7 §5.1, Tables 1-2.
     "cifar10_resnet20": SearchConfig(
@@ -110,12 +109,12 @@ PRECISION = {
     },
     # Ours, without any download; with all channels one bit is enough.
     "digits_resnet20": SearchConfig(
-        **(_DIGITS_PRECISION | {"widths": (4, 8, 16)}),
-        search_epochs=30,
-        warmup_epochs=5,
-        temperature_decay=0.1,
+        **(_DIGITS_PRECISION | _NARROW),
+        search_epochs=120,
+        temperature_decay=0.03,
         architecture_learning_rate=0.05,
         cost="size",
+        cost_power=2.0,
         kinds=precision_space.CIFAR_KINDS,
     ),
     # In two minutes.
@@ -145,9 +144,7 @@ DIRAC = {
     # Without any download.
     "digits": SearchConfig(
         **_DIGITS_DIRAC,
-        search_epochs=30,
-        warmup_epochs=5,
-        temperature_decay=0.1,
+        temperature_decay=0.04,
         architecture_learning_rate=0.05,
         kinds=dirac_space.KINDS,
     ),
