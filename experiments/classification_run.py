@@ -23,6 +23,10 @@ from squeeze_tf.data import classification
 
 ClassificationConfig = classification_config.ClassificationConfig
 CONFIG, CLASS_NAMES = kept_config.FILE, "class_names.json"
+STRATEGIES = {
+    "none": tf.distribute.get_strategy,
+    "mirrored": tf.distribute.MirroredStrategy,
+}
 _OF_THE_NETWORK = (
     *("model", "input_height", "input_width", "channels", "mean", "std"),
     *("expansion", "form", "reduction", "rule"),
@@ -229,18 +233,31 @@ def train(
     config: ClassificationConfig,
     workdir: str | os.PathLike,
     verbose: str | int = "auto",
+    strategy: str = "none",
 ) -> tf.keras.Model:
-    """Trains, or goes on training, and returns the model."""
+    """Trains, or goes on training, and returns the model.
+
+    Args:
+      config: of the network, its data and training.
+      workdir: gets the run.
+      verbose: as of training.fit().
+      strategy: key of STRATEGIES.
+
+    Raises:
+      ValueError: settings, data or workdir do not fit.
+    """
+    scope = STRATEGIES[strategy]()
     workdir = pathlib.Path(workdir)
     classification_config.check(config)
     training.set_seed(config.seed)
     found = images(config, "train")
     validation = held_out(config, found)
-    model = build(config, len(found.class_names))
-    if config.initial_weights:
-        detection_run.start(model, config.initial_weights)
-        progressive.reset_bounds(model)
-    compile_model(config, model, -(-found.num_images // config.batch_size))
+    with scope.scope():
+        model = build(config, len(found.class_names))
+        if config.initial_weights:
+            detection_run.start(model, config.initial_weights)
+            progressive.reset_bounds(model)
+        compile_model(config, model, -(-found.num_images // config.batch_size))
     teacher = None
     if config.teacher:
         teacher = _teacher(config.teacher, found.class_names)

@@ -31,7 +31,9 @@ _SEARCH = flags.DEFINE_string("search", None, "Workdir of the search.")
 _METHODS = flags.DEFINE_list(
     "methods", ["random", "uniform", "evolution"], "Which baselines."
 )
-_POPULATION = 8  # of NSGA-II: a few generations fit into small budgets (Ours)
+# Ours: of NSGA-II, that a few generations fit into small budgets; and how
+# often in a row it may come back to what it has seen.
+_POPULATION, _REPEATS = 8, 200
 
 
 def main(_: list[str]) -> None:
@@ -68,7 +70,7 @@ def main(_: list[str]) -> None:
             print(f"{method}: {spent:.0f} of {budget:.0f} s", flush=True)
             if method != "uniform" and spent >= budget:
                 break
-    text = compared(groups, problem.unit)
+    text = compared(groups, problem)
     whole_file.write(workdir / "baselines.txt", text + "\n")
     search_children.picture(workdir / "baselines.png", groups, problem.unit)
     print(f"\n{text}\n\nbaselines.txt and .png lie in {workdir.resolve()}")
@@ -99,7 +101,8 @@ def evolution(
 ) -> Iterator[Child]:
     """NSGA-II of optuna on accuracy and cost.
 
-    A second call draws the same networks, as long as they score the same.
+    A second call draws the same networks, as long as they score the same. It
+    ends when it finds no others any more.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -109,7 +112,8 @@ def evolution(
         ),
     )
     seen = set()
-    while True:
+    repeats = 0
+    while repeats < _REPEATS:
         trial = study.ask()
         architecture = tuple(
             trial.suggest_categorical(f"layer{i}", kinds)
@@ -117,15 +121,19 @@ def evolution(
         )
         child = train(architecture)
         study.tell(trial, [child.top1, child.cost])
+        repeats += 1
         if architecture not in seen:  # costs nothing the second time
             seen.add(architecture)
+            repeats = 0
             yield child
 
 
 METHODS = {"random": random, "uniform": uniform, "evolution": evolution}
 
 
-def compared(groups: dict[str, Sequence[Child]], unit: str) -> str:
+def compared(
+    groups: dict[str, Sequence[Child]], problem: search_problems.Problem
+) -> str:
     """Tables, areas below the fronts and regrets."""
     children = [child for group in groups.values() for child in group]
     worst = (
@@ -135,7 +143,8 @@ def compared(groups: dict[str, Sequence[Child]], unit: str) -> str:
     best = max(child.top1 for child in children)
     lines = []
     for name, group in groups.items():
-        lines += [name, search_children.table(group, unit), ""]
+        table = search_children.table(group, problem.unit, problem.full)
+        lines += [name, table, ""]
     lines.append(
         f"{'':10} networks  best, %  regret, points  area below the front"
     )

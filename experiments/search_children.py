@@ -17,7 +17,7 @@ from experiments import (
     classification_run,
     search_problems,
 )
-from squeeze_tf import whole_file
+from squeeze_tf import training, whole_file
 from squeeze_tf.classification import config as classification_config
 from squeeze_tf.classification import metrics as class_metrics
 from squeeze_tf.classification import models
@@ -38,7 +38,7 @@ class Child:
       top1: of the validation images, 0 to 1.
       parameters: trainable ones.
       macs: of an image.
-      seconds: of training, on whatever machine did it.
+      seconds: of the processor, in training.
     """
 
     architecture: tuple[str, ...]
@@ -54,6 +54,7 @@ def trained(
     problem: search_problems.Problem,
     architecture: Sequence[str],
     folder: pathlib.Path,
+    strategy: str = "none",
 ) -> Child:
     """Trains a network, or reads what is there.
 
@@ -65,6 +66,7 @@ def trained(
       problem: likewise.
       architecture: of the space.
       folder: gets a folder for it.
+      strategy: as of classification_run.train().
     """
     architecture = tuple(architecture)
     place = folder / sample.digest(architecture)
@@ -82,9 +84,12 @@ def trained(
     }
     run = classification_config.ClassificationConfig(**(own | fields))
     tf.keras.backend.clear_session()  # many networks, one after the other
+    before = training.num_epochs_done(place)
     start = time.process_time()
-    model = classification_run.train(run, place, verbose=2)
+    model = classification_run.train(run, place, 2, strategy)
     seconds = time.process_time() - start
+    # What a process that was killed has used is not known, only its epochs.
+    seconds *= run.epochs / max(run.epochs - before, 1)
     images = classification_run.held_out(
         run, classification_run.images(run, "train")
     )
@@ -111,19 +116,31 @@ def write_architecture(
 ) -> None:
     """Writes what makes this network, for train_classifier --architecture."""
     options = {name: getattr(run, name) for name in models.OPTIONS[run.model]}
-    whole_file.write(path, json.dumps(fields | options, indent=1))
+    whole_file.write(path, json.dumps(options | fields, indent=1))
 
 
-def table(children: Sequence[Child], unit: str) -> str:
-    """A line for each network, those of the front marked."""
+def table(
+    children: Sequence[Child], unit: str, full: float | None = None
+) -> str:
+    """A line for each network, those of the front marked.
+
+    Args:
+      children: the networks.
+      unit: of the costs.
+      full: cost with 32 bits; "rate" is how many times less one has, as in
+        Ch. 7 Tables 1-4.
+    """
     lines = [
-        f"  top-1, %  {'cost, ' + unit:>14}  parameters        MACs  blocks"
+        f"  top-1, %  {'cost, ' + unit:>20}  {'rate  ' if full else ''}"
+        "parameters        MACs  blocks"
     ]
     is_front = front.pareto(_goals(children))
     for child, best in zip(children, is_front):
         lines.append(
             f"{'*' if best else ' '} {100 * child.top1:8.2f}  "
-            f"{child.cost:14,.0f}  {child.parameters:10,}  {child.macs:10,}  "
+            f"{child.cost:20,.0f}  "
+            f"{f'{full / child.cost:4.1f}  ' if full else ''}"
+            f"{child.parameters:10,}  {child.macs:10,}  "
             f"{' '.join(child.architecture)}"
         )
     return "\n".join([*lines, "* no other is better and cheaper"])

@@ -43,6 +43,10 @@ _REPEATS = flags.DEFINE_integer("repeats", 100, "Calls of each network.")
 def main(_: list[str]) -> None:
     """Measures and prints the table."""
     folders = [pathlib.Path(x) for x in _SEARCHES.value]
+    if len({x.name for x in folders}) < len(folders):
+        raise ValueError(
+            f"--searches must have different names; got {_SEARCHES.value}"
+        )
     configs = [
         config_lib.read(search_config.SearchConfig, x / "config.json")
         for x in folders
@@ -54,6 +58,7 @@ def main(_: list[str]) -> None:
             f"tables must have one number of threads; got {sorted(threads)}"
         )
     tf.config.threading.set_intra_op_parallelism_threads(*threads)
+    tf.config.threading.set_inter_op_parallelism_threads(*threads)
     networks = [_found(x, y) for x, y in zip(folders, configs)]
     workdir = pathlib.Path(_WORKDIR.value)
     workdir.mkdir(parents=True, exist_ok=True)
@@ -85,7 +90,8 @@ def compared(
     for name, (problem, child) in zip(names, networks):
         cells = []
         for device, table in zip(names, tables):
-            measured = _measured(problem, child, table, workdir / device)
+            path = workdir / f"{device}.json"
+            measured = _measured(problem, child, table, path)
             estimate = latency_costs.estimate(
                 table, problem.space, child.architecture
             )
@@ -106,7 +112,15 @@ def _table(
             f"{folder} must be a search by a latency table; it is by "
             f"{config.cost}"
         )
-    return latency_table.read(config.latency_table)
+    table = latency_table.read(config.latency_table)
+    here = operator_benchmark.device()
+    for field in ("processor", "cores", "accelerators"):
+        if table.device.get(field) != here[field]:
+            raise ValueError(
+                f"{config.latency_table}: expected a table of this machine, of "
+                f"{field} {here[field]!r}; got {table.device.get(field)!r}"
+            )
+    return table
 
 
 def _found(
@@ -140,7 +154,7 @@ def _measured(
             batch_size=table.batch_size,
             repeats=_REPEATS.value,
         ),
-        path.with_suffix(".json"),
+        path,
         table.name,
     )
     (key,) = models

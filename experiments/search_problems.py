@@ -1,6 +1,7 @@
 """What the search scripts search: spaces with their costs."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -13,7 +14,9 @@ from squeeze_tf.search import config as search_config
 from squeeze_tf.search import (
     dirac_space,
     fbnet_space,
+    latency_caffe2,
     latency_costs,
+    latency_formats,
     latency_table,
     precision_space,
 )
@@ -31,6 +34,7 @@ class Problem:
       costs: of each candidate of each layer.
       fixed: of what is not searched.
       unit: of the costs.
+      full: cost of the network with 32 bits, None where bits are not searched.
       source: where they come from, for the audit.
       fields: of ClassificationConfig that make the network of an architecture.
     """
@@ -41,6 +45,7 @@ class Problem:
     unit: str
     source: Mapping[str, object]
     fields: Callable[[Sequence[str]], dict[str, object]]
+    full: float | None = None
 
     def cost(self, architecture: Sequence[str]) -> float:
         """Of a network, Eq. 19."""
@@ -97,24 +102,31 @@ def precision(config: SearchConfig, num_classes: int) -> Problem:
         depth=config.depth,
         widths=config.widths,
     )
-    of_blocks = {
-        "size": precision_space.size_costs,
-        "compute": precision_space.compute_costs,
-    }
-    if config.cost not in of_blocks:
+    units = {"size": "bits", "compute": "bit operations"}
+    if config.cost not in units:
         raise ValueError(
             f"cost of bits must be size or compute; got {config.cost!r}"
         )
     return Problem(
         space,
-        of_blocks[config.cost](space),
+        precision_space.costs(space, config.cost),
         0.0,
-        {"size": "bits", "compute": "bit operations"}[config.cost],
+        units[config.cost],
         {},
         lambda bits: {"model": "precision_resnet", "bits": tuple(bits)},
+        precision_space.full_cost(space, config.cost),
     )
 
 
+# By the name of the format. NNI and "text" hold means of the candidates alone.
+_READERS = {
+    "squeeze_tf": lambda path, _: latency_table.read(path),
+    "facebook": latency_caffe2.read_facebook,
+    "nni": functools.partial(
+        latency_formats.read_nni, names=latency_formats.FBNET_NAMES
+    ),
+    "text": latency_formats.read_text,
+}
 # By the name of the space.
 PROBLEMS = {
     "diracdeltanet": dirac,
@@ -144,11 +156,12 @@ def _timed_or_counted(
 ) -> Problem:
     """A problem whose cost is a table's latency, or MACs."""
     if config.cost == "latency":
-        table = latency_table.read(config.latency_table)
+        has_ends = config.latency_format in ("squeeze_tf", "facebook")
+        table = _READERS[config.latency_format](config.latency_table, space)
         if config.device:
             latency_table.check_device(table, config.device)
-        costs = latency_costs.costs(table, space)
-        fixed = latency_costs.fixed_cost(table, space)
+        costs = latency_costs.costs(table, space, "p50" if has_ends else "mean")
+        fixed = latency_costs.fixed_cost(table, space) if has_ends else 0.0
         source = {"device": table.name, "engine": table.engine}
         return Problem(space, costs, fixed, "us", source, fields)
     if config.cost == "macs":

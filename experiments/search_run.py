@@ -13,7 +13,6 @@ from experiments import (
     kept_config,
     search_children,
     search_problems,
-    segmentation_run,
 )
 from squeeze_tf import training, whole_file
 from squeeze_tf.classification import inputs
@@ -23,7 +22,7 @@ from squeeze_tf.search import cost as cost_lib
 from squeeze_tf.search import gumbel, sample, supernet, train
 
 SearchConfig = search_config.SearchConfig
-AUDIT = "audit.json"
+AUDIT, COSTS = "audit.json", "costs.json"
 
 
 def run(
@@ -37,8 +36,8 @@ def run(
     Args:
       config: of the search and of the networks that it finds.
       make_problem: of a config and the number of classes.
-      workdir: gets search/, audit.json and children/.
-      strategy: key of segmentation_run.STRATEGIES, of the super net.
+      workdir: gets search/, costs.json, audit.json and children/.
+      strategy: key of classification_run.STRATEGIES.
 
     Returns:
       What each architecture is like, the most probable first.
@@ -47,7 +46,7 @@ def run(
       ValueError: settings, data or the latency table do not fit.
     """
     search_config.check(config)
-    scope = segmentation_run.STRATEGIES[strategy]()
+    scope = classification_run.STRATEGIES[strategy]()
     images = classification_run.images(config, "train")
     if classification_run.held_out(config, images) is None:
         raise ValueError("a search needs validation images to compare networks")
@@ -58,14 +57,19 @@ def run(
         )
     )
     problem = make_problem(config, len(images.class_names))
+    kept_config.check(config, workdir)
+    _keep_costs(problem, workdir / COSTS)
     kept_config.keep(config, workdir)
     record, trajectory = _searched(
         config, problem, parts, workdir / "search", scope
     )
     found = _drawn(config, problem, trajectory[-1])
-    _audit(config, problem, parts, record, trajectory, found, workdir)
+    if not (workdir / AUDIT).exists():
+        _audit(config, problem, parts, record, trajectory, found, workdir)
     return [
-        search_children.trained(config, problem, x, workdir / "children")
+        search_children.trained(
+            config, problem, x, workdir / "children", strategy
+        )
         for x in found
     ]
 
@@ -78,14 +82,18 @@ def finish(
 ) -> None:
     """run(), its table, csv and picture."""
     found = run(config, make_problem, workdir, strategy)
-    unit = read_audit(workdir)["cost"]["unit"]
-    text = search_children.table(found, unit)
+    cost = read_audit(workdir)["cost"]
+    unit = cost["unit"]
+    text = search_children.table(found, unit, cost["full"])
     whole_file.write(workdir / "table.txt", text + "\n")
     whole_file.write(workdir / "table.csv", search_children.to_csv(found))
     search_children.picture(workdir / "front.png", {"DNAS": found}, unit)
+    best = max(found, key=lambda child: child.top1)
     print(
         f"\n{text}\n\ntable.txt, table.csv, front.png and {AUDIT} lie in "
-        f"{workdir.resolve()}, the networks in children/"
+        f"{workdir.resolve()}, the networks in children/; "
+        f"children/{sample.digest(best.architecture)} has the best accuracy: "
+        "evaluate_classifier and export_model take it as --workdir"
     )
 
 
@@ -102,6 +110,23 @@ def read_audit(workdir: pathlib.Path) -> dict[str, object]:
         raise ValueError(
             f"{path}: expected a search that ended: {error}"
         ) from error
+
+
+def _keep_costs(problem: search_problems.Problem, path: pathlib.Path) -> None:
+    """Writes the costs, or makes sure that the search began with them.
+
+    Raises:
+      ValueError: the latency table has changed.
+    """
+    content = {"of_blocks": [x.tolist() for x in problem.costs]}
+    text = json.dumps(content | {"fixed": problem.fixed}, indent=1)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise ValueError(
+            f"{path}: the search began with other costs than the latency table "
+            "has now; take a new workdir, or bring the table back"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole_file.write(path, text)
 
 
 def _searched(
@@ -206,6 +231,7 @@ def _audit(
             "unit": problem.unit,
             "of_blocks": [list(map(float, row)) for row in problem.costs],
             "fixed": problem.fixed,
+            "full": problem.full,
             "source": problem.source,
         },
         "num_classes": len(parts["weights"].class_names),

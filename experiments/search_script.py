@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from absl import flags
 
-from experiments import search_problems, search_run, segmentation_run
+from experiments import classification_run, search_problems, search_run
 from squeeze_tf import command_line
 from squeeze_tf import config as config_lib
 from squeeze_tf.search import config as search_config
@@ -35,8 +35,8 @@ def run(
     strategy = flags.DEFINE_enum(
         "strategy",
         "none",
-        sorted(segmentation_run.STRATEGIES),
-        "How a batch of the super net is shared between devices.",
+        sorted(classification_run.STRATEGIES),
+        "How a batch is shared between devices.",
     )
 
     def main(_: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Trains ShiftNet, ShiftResNet and their baselines (Ch. 6 §3-4).
+"""Trains classifiers of Ch. 6 and 7: shift networks, FBNets, few bits.
 
     python -m experiments.train_classifier --config=digits_shift_resnet \
         --workdir=DIR
@@ -33,6 +33,12 @@ _SET = flags.DEFINE_multi_string("set", [], "Override, as field=value.")
 _ARCHITECTURE = flags.DEFINE_string(
     "architecture", None, "architecture.json that a search has written."
 )
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "none",
+    sorted(classification_run.STRATEGIES),
+    "How a batch is shared between devices.",
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run is kept.")
 
 
@@ -44,7 +50,7 @@ def main(_: list[str]) -> None:
             config, _ARCHITECTURE.value
         )
     config = config_lib.override(config, _SET.value)
-    classification_run.train(config, _WORKDIR.value)
+    classification_run.train(config, _WORKDIR.value, strategy=_STRATEGY.value)
     workdir = pathlib.Path(_WORKDIR.value).resolve()
     print(f"Checkpoints, record.jsonl and tensorboard/ lie in {workdir}")
 

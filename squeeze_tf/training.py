@@ -191,6 +191,11 @@ def run_epochs(
     return record
 
 
+def num_epochs_done(workdir: str | os.PathLike) -> int:
+    """How many epochs a run's record has, 0 where there is none."""
+    return len(_read_record(pathlib.Path(workdir) / RECORD))
+
+
 def save_architecture(model: keras.Model, workdir: str | os.PathLike) -> None:
     """Writes the layers of `model` for load_model()."""
     path = pathlib.Path(workdir) / ARCHITECTURE

@@ -6,7 +6,6 @@ import io
 import json
 import pathlib
 import shutil
-import tempfile
 from unittest import mock
 
 import numpy as np
@@ -22,42 +21,12 @@ from experiments import (
 from squeeze_tf import config as config_lib
 from squeeze_tf import training
 from squeeze_tf.classification import config as classification_config
-from squeeze_tf.data import synthetic
 from squeeze_tf.efficiency import metrics, workload
-from squeeze_tf.search import (
-    config,
-    latency_table,
-    operator_benchmark,
-    space,
-)
-from tests import scripts
+from squeeze_tf.search import config, latency_table, operator_benchmark
+from tests import scripts, search_data
 
 
-class Shared(absltest.TestCase):
-    """Twelve images of three classes, and others to compare networks by."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = pathlib.Path(folder.name)
-        data = synthetic.write_class_folders(cls.folder / "data")
-        held_out = synthetic.write_class_folders(
-            cls.folder / "held_out", seed=1, count=2
-        )
-        cls.settings = [
-            *("dataset=folders", "channels=3", "mean=0", "std=255"),
-            *(f"train_data={data}", f"validation_data={held_out}"),
-            *("batch_size=4", "epochs=1", "search_epochs=2", "pad=0"),
-        ]
-        cls.precision = config_lib.override(
-            config.PRECISION["smoke"],
-            [*cls.settings, "input_height=8", "input_width=8"],
-        )
-
-
-class PrecisionTest(Shared):
+class PrecisionTest(search_data.SearchTestCase):
     """One search of three blocks, which all tests here share."""
 
     @classmethod
@@ -86,7 +55,8 @@ class PrecisionTest(Shared):
             sizes = (2 * 9 * 16 * 16, 9 * (16 + 32) * 32, 9 * (32 + 64) * 64)
             want = sum(int(k) * n for k, n in zip(architecture, sizes))
             self.assertEqual(child.cost, want)
-            self.assertIn(f"{want:,}", text)
+            rate = 32 * sum(sizes) / want  # of 32 bits
+            self.assertRegex(text, f" {want:,} +{rate:.1f} ")
         self.assertTrue((self.workdir / "front.png").exists())
         lines = (self.workdir / "table.csv").read_text().splitlines()
         self.assertLen(lines, 3)
@@ -183,6 +153,11 @@ class PrecisionTest(Shared):
             runs.append([next(found).architecture for _ in range(count)])
         self.assertEqual(runs[0], runs[1][:5])
         self.assertLen(set(runs[1]), 8)
+        every = list(
+            search_baselines.evolution(self.problem, train, seed=3)
+        )  # the space has 3 * 2 * 2
+        self.assertLen({child.architecture for child in every}, 12)
+        self.assertLen(every, 12)
 
     def test_another_config_is_refused(self):
         other = dataclasses.replace(self.precision, cost_power=3.0)
@@ -190,71 +165,7 @@ class PrecisionTest(Shared):
             search_run.run(other, search_problems.precision, self.workdir)
 
 
-class ProblemTest(Shared):
-    def fbnet(self, *settings):
-        return config_lib.override(
-            config.FBNET["smoke"], [*self.settings, *settings]
-        )
-
-    def test_macs_of_an_fbnet_are_those_of_the_whole_network(self):
-        given = self.fbnet("kinds=k3_e1,k5_e3,skip")
-        problem = search_problems.fbnet(given, 3)
-        random = np.random.default_rng(0)
-        blocks = [str(x) for x in random.choice(given.kinds, 22)]
-        model = space.network(problem.space, blocks)
-        self.assertEqual(
-            problem.cost(blocks), metrics.total(workload.workloads(model)).macs
-        )
-        made = classification_run.build(
-            config_lib.override(
-                dataclasses.replace(given, **problem.fields(blocks)), []
-            ),
-            3,
-        )
-        self.assertEqual(
-            [x.shape for x in made.weights], [x.shape for x in model.weights]
-        )
-
-    def test_diracdeltanets_of_the_space_are_those_that_are_trained(self):
-        given = config_lib.override(
-            config.DIRAC["smoke"], ["kinds=e1,e3,skip", "stage_blocks=1,3"]
-        )
-        problem = search_problems.dirac(given, 10)
-        blocks = ("down", "down", "e3", "e1")
-        model = classification_run.build(
-            dataclasses.replace(given, **problem.fields(blocks)), 10
-        )
-        self.assertEqual(
-            problem.cost(blocks), metrics.total(workload.workloads(model)).macs
-        )
-        ours = space.network(problem.space, blocks)
-        self.assertEqual(
-            [x.shape for x in ours.weights], [x.shape for x in model.weights]
-        )
-        trained = search_baselines.uniform(problem, tuple, seed=0)
-        self.assertEqual(
-            list(trained),
-            [("down", "down", x, x) for x in ("e1", "e3", "skip")],
-        )
-
-    def test_a_cost_of_the_other_problem_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "must be latency or macs"):
-            search_problems.fbnet(self.fbnet("cost=size"), 3)
-        other = dataclasses.replace(self.precision, cost="macs")
-        with self.assertRaisesRegex(ValueError, "must be size or compute"):
-            search_problems.precision(other, 3)
-
-    def test_a_bad_table_is_refused_before_anything_is_trained(self):
-        path = self.folder / "table.json"
-        path.write_text(json.dumps({"entries": {}}))
-        given = self.fbnet("cost=latency", f"latency_table={path}")
-        workdir = self.folder / "refused"
-        with self.assertRaisesRegex(ValueError, "table.json"):
-            search_run.run(given, search_problems.fbnet, workdir)
-        self.assertFalse(workdir.exists())
-
-
-class DevicesTest(Shared):
+class DevicesTest(search_data.SearchTestCase):
     def test_networks_of_two_searches_are_measured_on_both_devices(self):
         given = config_lib.override(
             config.FBNET["smoke"],
@@ -330,7 +241,7 @@ class DevicesTest(Shared):
         self.assertIn("must be a search by a latency table", done.stderr)
 
 
-class ScriptTest(Shared):
+class ScriptTest(search_data.SearchTestCase):
     def test_a_killed_search_goes_on(self):
         workdir = self.folder / "killed"
         settings = [
@@ -340,6 +251,7 @@ class ScriptTest(Shared):
         ]
         arguments = (
             *("--config=smoke", f"--workdir={workdir}"),
+            "--strategy=mirrored",
             *(f"--set={x}" for x in settings),
         )
         scripts.killed(
@@ -371,6 +283,38 @@ class ScriptTest(Shared):
         base = classification_config.CONFIGS["own"]
         found = classification_run.with_architecture(base, path)
         self.assertEqual((found.std, found.end_bits), ((255,), 4))
+
+    def test_an_architecture_file_is_trained_and_exported(self):
+        """A sampled FBNet goes on as any other classifier."""
+        given = config_lib.override(config.FBNET["smoke"], self.settings)
+        problem = search_problems.fbnet(given, 3)
+        blocks = ["k3_e1"] + ["skip"] * 21
+        path = self.folder / "architecture.json"
+        search_children.write_architecture(given, problem.fields(blocks), path)
+        run = self.folder / "run"
+        settings = (
+            *self.settings[:-2],
+            *("input_height=32", "input_width=32"),
+        )
+        done = scripts.script(
+            "train_classifier",
+            *("--config=own", f"--architecture={path}", f"--workdir={run}"),
+            *(f"--set={x}" for x in settings if "search" not in x),
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        model = training.load_model(run)
+        self.assertEqual(
+            metrics.total(workload.workloads(model)).macs, problem.cost(blocks)
+        )
+        exports = self.folder / "exports"
+        done = scripts.script(
+            "export_model",
+            *(f"--workdir={run}", f"--output={exports}"),
+            "--formats=float32",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (parity,) = json.loads((exports / "parity.json").read_text())
+        self.assertEqual(parity["agreement"], 1.0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from squeeze_tf.classification import ends, fbnet
 from squeeze_tf.search import dirac_space, precision_space
 
 COSTS = ("latency", "macs", "size", "compute")
+LATENCY_FORMATS = ("squeeze_tf", "facebook", "nni", "text")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +31,11 @@ class SearchConfig(classification_config.ClassificationConfig):
     architecture_weight_decay: float = 5e-4
 
     # Cost: one of COSTS. "latency" reads a table of tools.measure_operators or
-    # tools.synetgy.search_table; `device` is the name it must have, if given.
-    # cost_power is β of Eq. 18 and γ of Eq. 15.
+    # tools.synetgy.search_table, or another of LATENCY_FORMATS; `device` is the
+    # name it must have, if given. cost_power is β of Eq. 18 and γ of Eq. 15.
     cost: str = "macs"
     latency_table: str = ""
+    latency_format: str = "squeeze_tf"
     device: str = ""
     cost_power: float = 0.6
     kinds: tuple[str, ...] = tuple(fbnet.BLOCKS)
@@ -186,6 +188,16 @@ def check(config: SearchConfig) -> None:
             raise ValueError(
                 f"{field} must be 0 or more; got {getattr(config, field)}"
             )
+    if config.warmup_epochs >= config.search_epochs:
+        raise ValueError(
+            f"warmup_epochs must be below search_epochs, {config.search_epochs}"
+            f", or no architecture is trained; got {config.warmup_epochs}"
+        )
+    if config.latency_format not in LATENCY_FORMATS:
+        raise ValueError(
+            f"latency_format must be one of {LATENCY_FORMATS}; got "
+            f"{config.latency_format!r}"
+        )
     if (config.cost == "latency") != bool(config.latency_table):
         raise ValueError(
             "cost=latency goes with latency_table=FILE; got "

@@ -54,7 +54,7 @@ def temperature(epoch: int, initial: float, decay: float) -> float:
 class GumbelGate(keras.layers.Layer):
     """Gates of all layers of a super net, and the logits that they are of.
 
-    Source: Ch. 7 §3.3, Eqs. 6-8. Logits start equal.
+    Source: Ch. 7 §3.3, Eqs. 4, 7 and 8. Logits start equal.
 
     Call it with a temperature, [] float, and a seed, [2] int; it returns gates
     [L, K] float32 that sum to 1 over the candidates of each layer. Those beyond
@@ -79,7 +79,7 @@ class GumbelGate(keras.layers.Layer):
         return gumbel_softmax(self._finite(), noise, temperature)
 
     def probabilities(self) -> tf.Tensor:
-        """P of each candidate, [L, K] float32, Eq. 6."""
+        """P of each candidate, [L, K] float32, Eq. 4."""
         return tf.nn.softmax(self._finite())
 
     def _finite(self) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """The spaces of mixed precision, Ch. 7 §4-5: bits of each residual block."""
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,11 @@ CIFAR_KINDS = ("0", "1", "2", "3", "4", "8", "32")  # Ch. 7 §5.1
 # Ch. 7 §5.2: of the search for small networks, and for little computation.
 IMAGENET_SIZE_KINDS = ("1", "2", "4", "8", "32")
 IMAGENET_COMPUTE_KINDS = ("w1a4", "w2a4", "w3a3", "w4a4", "w8a8", "w32a32")
+
+_MEASURES = {
+    "size": ("parameters", precision.size_cost),
+    "compute": ("macs", precision.compute_cost),
+}
 
 
 def precision_space(
@@ -79,41 +85,41 @@ def precision_space(
     )
 
 
-def size_costs(space: space_lib.Space) -> list[np.ndarray]:
-    """#PARAM x weight-bit of each candidate, in bits, Ch. 7 Eq. 13.
+def costs(space: space_lib.Space, measure: str) -> list[np.ndarray]:
+    """What each candidate's weights take, Ch. 7 Eqs. 13 and 14.
 
     Args:
       space: of precision_space().
+      measure: "size", #PARAM x weight-bit in bits, or "compute", #FLOP x
+        weight-bit x act-bit, #FLOP being MACs.
 
     Returns:
       [K] float for each layer, in the order of its K candidates.
     """
-    return _costs(space, "parameters", precision.size_cost)
+    field, cost = _MEASURES[measure]
+    return [
+        np.array([cost([kind], [amount]) for kind in kinds], float)
+        for kinds, amount in zip(space.candidates, _amounts(space, field))
+    ]
 
 
-def compute_costs(space: space_lib.Space) -> list[np.ndarray]:
-    """#FLOP x weight-bit x act-bit of each candidate, Ch. 7 Eq. 14.
-
-    Arguments and result as size_costs(), #FLOP being MACs.
-    """
-    return _costs(space, "macs", precision.compute_cost)
+def full_cost(space: space_lib.Space, measure: str) -> float:
+    """costs() with 32 bits throughout, which compression rates refer to."""
+    field, cost = _MEASURES[measure]
+    return float(cost(["32"] * space.num_layers, _amounts(space, field)))
 
 
-def _costs(
-    space: space_lib.Space, field: str, cost: Callable[..., int]
-) -> list[np.ndarray]:
-    """The cost of what a layer's quantised convolutions have, see Workload."""
-    amounts = {}  # all candidates between two shapes have the same
-    costs = []
+def _amounts(space: space_lib.Space, field: str) -> list[int]:
+    """What a layer's quantised convolutions have of a field of Workload."""
+    found = {}  # all candidates between two shapes have the same
     for layer, kinds in enumerate(space.candidates):
         shapes = space.shapes[layer : layer + 2]
-        if shapes not in amounts:
+        if shapes not in found:
             kind = next(kind for kind in kinds if precision.parse(kind))
             model = space_lib.block_model(space, layer, kind)
-            amounts[shapes] = sum(
+            found[shapes] = sum(
                 getattr(load, field)
                 for load in workload.workloads(model)
                 if load.kind == quantization.QuantConv2D.__name__
             )
-        costs.append([cost([kind], [amounts[shapes]]) for kind in kinds])
-    return [np.array(row, float) for row in costs]
+    return [found[x] for x in itertools.pairwise(space.shapes)]

@@ -1,4 +1,4 @@
-"""From the distribution of a search to architectures, Ch. 7 §3.3."""
+"""From the distribution of a search to architectures, Ch. 7 §3.4."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Alternating epochs of weights and architecture, Ch. 7 §3.3, Algorithm 3."""
+"""Alternating epochs of weights and architecture, Ch. 7 §3.4, Algorithm 3."""
 
 import dataclasses
 import time
@@ -164,12 +164,25 @@ def search(
     """
     gate = models["weights"].gate
     probabilities = gate.probabilities()
-    with models["weights"].distribute_strategy.scope():
-        trajectory = tf.Variable(
-            tf.zeros([epochs, *probabilities.shape]), trainable=False
-        )
+    trajectory = tf.Variable(
+        tf.zeros([epochs, *probabilities.shape]), trainable=False
+    )
+    strategy = models["weights"].distribute_strategy
+    with strategy.scope():
         for model in models.values():
             model.optimizer.build(model.trainable_weights)
+
+    def shared(given: tf.data.Dataset) -> tf.data.Dataset:
+        """Leaves out a batch that is too small for all replicas."""
+        count = strategy.num_replicas_in_sync
+        if count == 1:
+            return given
+
+        def is_enough(image: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+            size = tf.shape(image)[0]
+            return size > (count - 1) * -(-size // count)
+
+        return given.filter(is_enough)
 
     def run_epoch(epoch: int) -> dict[str, float]:
         start = time.process_time()
@@ -179,7 +192,7 @@ def search(
                 continue
             found = models[phase].fit(
                 control(
-                    batches(epoch, phase),
+                    shared(batches(epoch, phase)),
                     line["temperature"],
                     (seed, 2 * epoch + number),
                 ),
@@ -194,6 +207,9 @@ def search(
         now = gate.probabilities()
         trajectory.scatter_nd_update([[epoch]], now[tf.newaxis])
         line["gate_entropy"] = float(gumbel.entropy(now))
+        for layer in np.flatnonzero(np.count_nonzero(now, -1) > 1):
+            own = gumbel.entropy(now[layer : layer + 1])
+            line[f"gate_entropy/{layer + 1}"] = float(own)
         line["expected_cost"] = float(models["weights"].cost.expected(now))
         line["processor_seconds"] = time.process_time() - start
         return line

@@ -30,6 +30,8 @@ class ConfigTest(parameterized.TestCase):
         ({"search_epochs": 0}, "search_epochs must be 1 or more; got 0"),
         ({"num_samples": 0}, "num_samples must be 1"),
         ({"warmup_epochs": -1}, "warmup_epochs must be 0 or more"),
+        ({"warmup_epochs": 3}, "warmup_epochs must be below search_epochs, 3"),
+        ({"latency_format": "onnx"}, "latency_format must be one of"),
         ({"initial_temperature": 0.0}, "initial_temperature must be above 0"),
         ({"architecture_learning_rate": float("inf")}, "above 0; got inf"),
         ({"cost": "latency"}, "cost=latency goes with latency_table=FILE"),

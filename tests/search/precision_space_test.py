@@ -65,7 +65,7 @@ class CostsTest(parameterized.TestCase):
         # Ch. 7 Table 2, "most accurate": 11.6 times smaller than 32 bits.
         bits = ("4", "4", "3", "3", "3", "4", "4", "3", "1")
         found = precision_space.precision_space()
-        costs = precision_space.size_costs(found)
+        costs = precision_space.costs(found, "size")
         total, full = (
             sum(
                 row[kinds.index(kind)]
@@ -73,6 +73,7 @@ class CostsTest(parameterized.TestCase):
             )
             for names in (bits, ["32"] * 9)
         )
+        self.assertEqual(full, precision_space.full_cost(found, "size"))
         self.assertEqual(round(full / total, 2), 11.60)
         for row, kinds in zip(costs, found.candidates, strict=True):
             self.assertEqual(row.shape, (len(kinds),))
@@ -90,8 +91,12 @@ class CostsTest(parameterized.TestCase):
         found = precision_space.precision_space(
             depth=depth, input_shape=shape, widths=widths, kinds=kinds
         )
-        sizes = precision_space.size_costs(found)
-        computations = precision_space.compute_costs(found)
+        sizes = precision_space.costs(found, "size")
+        computations = precision_space.costs(found, "compute")
+        self.assertEqual(
+            precision_space.full_cost(found, "compute"),
+            32 * 32 * sum(precision_resnet.block_macs(depth, shape, widths)),
+        )
         bits = {"0": (0, 0)} | {
             kind: tuple(map(int, kind[1:].split("a")))
             if kind[0] == "w"

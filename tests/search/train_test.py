@@ -68,12 +68,23 @@ def step_of_twins(path, strategy=None):
 
 
 def step_on_two_devices(path):
-    """One of the twins on each."""
+    """One of the twins on each; then a search whose last image is left over."""
     (device,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(
         device, [tf.config.LogicalDeviceConfiguration()] * 2
     )
-    step_of_twins(path, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    step_of_twins(path, strategy)
+    with strategy.scope():
+        models = made()
+    with tempfile.TemporaryDirectory() as workdir:
+        record, trajectory = searched(
+            models,
+            workdir,
+            given=lambda *_: batches().unbatch().take(9).batch(8),
+        )
+    assert all(np.isfinite(list(line.values())).all() for line in record)
+    assert trajectory[2].std() > 0
 
 
 class PhaseTest(absltest.TestCase):
@@ -141,6 +152,8 @@ class SearchTest(absltest.TestCase):
         costs = [line["expected_cost"] for line in record]
         self.assertLess(costs[-1], 0.7 * costs[0])
         self.assertLess(record[-1]["gate_entropy"], record[0]["gate_entropy"])
+        own = [record[-1][f"gate_entropy/{layer}"] for layer in (1, 2, 3)]
+        self.assertAlmostEqual(np.mean(own), record[-1]["gate_entropy"], 5)
 
     def test_the_architecture_waits_for_the_warm_up(self):
         with tempfile.TemporaryDirectory() as workdir:
