@@ -88,11 +88,15 @@ def random(
 def uniform(
     problem: search_problems.Problem, train: Train, seed: int
 ) -> Iterator[Child]:
-    """Networks all of whose layers are one candidate, where there are more."""
+    """Networks all of whose layers are one candidate, where there are more.
+
+    That of skips alone is none of them.
+    """
     del seed  # nothing is drawn
     rows = problem.space.candidates
     for kind in dict.fromkeys(itertools.chain(*rows)):
-        if all(kind in kinds for kinds in rows if len(kinds) > 1):
+        everywhere = all(kind in kinds for kinds in rows if len(kinds) > 1)
+        if everywhere and kind != "skip":
             yield train([x[0] if len(x) == 1 else kind for x in rows])
 
 
