@@ -73,6 +73,7 @@ FBNET = {
         **(_FBNET | _DIGITS | {"epochs": 30, "pad": 4}),
         temperature_decay=0.04,
         architecture_learning_rate=0.05,
+        cost_power=2.0,
     ),
     # In two minutes.
     "smoke": SearchConfig(
@@ -85,7 +86,6 @@ FBNET = {
 }
 
 _DIGITS_PRECISION = _fields("digits_precision_resnet20")
-_NARROW = {"widths": (4, 8, 16), "epochs": 66, "decay_epochs": (34, 50)}
 PRECISION = {
     # Ch. 7 §5.1, Tables 1-2.
     "cifar10_resnet20": SearchConfig(
@@ -111,13 +111,14 @@ PRECISION = {
     },
     # Ours, without any download; with all channels one bit is enough.
     "digits_resnet20": SearchConfig(
-        **(_DIGITS_PRECISION | _NARROW),
+        **(_DIGITS_PRECISION | {"widths": (4, 8, 16)}),
         search_epochs=120,
         temperature_decay=0.03,
         architecture_learning_rate=0.05,
         cost="size",
         cost_power=2.0,
         kinds=precision_space.CIFAR_KINDS,
+        num_samples=12,
     ),
     # In two minutes.
     "smoke": SearchConfig(
