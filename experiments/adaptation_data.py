@@ -24,7 +24,8 @@ class Data:
       simulated: labelled scans.
       real: unlabelled scans that are adapted to.
       intensities: unlabelled scans to learn intensities from.
-      held_out: others of them, for the guard of calibration.
+      held_out: others of them, for the guard of calibration; the rendering
+        network alone has seen them.
       validation: labelled real scans, only measured.
     """
 

@@ -19,6 +19,7 @@ from squeeze_tf.segmentation import augmentation, inputs
 
 AdaptationConfig = adaptation_config.AdaptationConfig
 FOLDER = "rendering"
+_TELLING = 4  # scans by which one simulation is told from another
 
 
 def check(config: AdaptationConfig) -> None:
@@ -49,8 +50,18 @@ def trained(
       config: of the ladder.
       folder: of this network.
       real: unlabelled scans; their intensities are what it learns.
+
+    Raises:
+      ValueError: intensities are not in 0..rendering_top.
     """
     found = lidar_grids.statistics(real.as_numpy_iterator(), 1)
+    mean = found["mean"][3]
+    if not 0 <= mean <= config.rendering_top:
+        raise ValueError(
+            "rendering_top must be the intensity of the brightest return, "
+            f"which is above the mean {mean:.4g} of the scans without labels; "
+            f"got {config.rendering_top}"
+        )
     training.set_seed(0)  # one network for the ladders of all seeds
     model = intensity.rendering_network(
         config.rendering_loss,
@@ -122,13 +133,16 @@ def rendered(
 ) -> tf.data.Dataset:
     """Simulated scans with the intensities that a real sensor would give.
 
-    The network and the scans are kept in the workdir.
+    The network and the scans are kept in the workdir, those of other simulated
+    scans beside them; the first scans tell.
     """
     model = trained(config, workdir / FOLDER, real)
     kind = [config.rendering_loss, config.rendering_draws]
     digest = hashlib.sha256(json.dumps(kind).encode())
     for weight in model.get_weights():
         digest.update(weight.tobytes())
+    for scan in simulated.take(_TELLING).as_numpy_iterator():
+        digest.update(scan["grid"].tobytes())
     path = workdir / f"{FOLDER}_{digest.hexdigest()[:16]}.tfrecord"
     if not path.exists():
         lidar_grids.write_records(

@@ -165,6 +165,28 @@ class LadderTest(Shared):
                 before["label_ids"], after["label_ids"]
             )
 
+    def test_scans_of_another_simulation_are_rendered_anew(self):
+        data = adaptation_data.read(self.config)
+        other = data.simulated.map(lambda x: x | {"grid": 2 * x["grid"]})
+        other = other.apply(
+            tf.data.experimental.assert_cardinality(other.cardinality())
+        )
+        for scans in (data.simulated, other, other):
+            found = rendering_run.rendered(
+                self.config, self.workdir, scans, data.intensities
+            )
+        doubled = next(iter(found))["grid"][..., 4]
+        np.testing.assert_array_equal(
+            doubled, 2 * next(iter(data.simulated))["grid"][..., 4]
+        )
+
+    def test_brighter_scans_than_rendering_knows_are_refused(self):
+        dark = dataclasses.replace(self.config, rendering_top=1e-3)
+        data = adaptation_data.read(dark)
+        with self.assertRaisesRegex(ValueError, "rendering_top must be"):
+            rendering_run.trained(dark, self.folder / "dark", data.intensities)
+        self.assertFalse((self.folder / "dark").exists())
+
     def test_table_gives_mean_and_deviation(self):
         scores = [{"classes": {"car": {"iou": x}}} for x in (0.2, 0.4)]
         text = adaptation_run.table({"none": scores}, ["car"])

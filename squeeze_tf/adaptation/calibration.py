@@ -240,6 +240,8 @@ def _groups(
             depth_of_layer[id(call.layer)] = max(known, depth)
             depth += 1
         depth_of_value |= {id(x): depth for x in call.outputs}
+    if len(depth_of_layer) < len(order):  # some lie within a layer of a user
+        return [[layer] for layer in order]
     groups: dict[int, list[keras.layers.Layer]] = {}
     for layer in order:
         groups.setdefault(depth_of_layer[id(layer)], []).append(layer)

@@ -117,6 +117,22 @@ class CalibrateTest(parameterized.TestCase):
         for x, want in zip(model.trainable_weights, before, strict=True):
             np.testing.assert_array_equal(x, want)
 
+    def test_takes_normalisations_within_other_layers(self):
+        source = keras.Input([6, 4])
+        x = keras.layers.TimeDistributed(keras.layers.BatchNormalization())(
+            source
+        )
+        x = keras.layers.Dense(3)(keras.layers.Flatten()(x))
+        model = keras.Model(source, keras.layers.BatchNormalization()(x))
+        x = np.random.default_rng(0).normal(2, 3, [50, 6, 4])
+        x = x.astype(np.float32)
+        data = tf.data.Dataset.from_tensor_slices(x).batch(25)
+        report = calibration.calibrate(model, data, verbose=False)
+        self.assertLen(report.after, 2)
+        y = model(x).numpy()
+        np.testing.assert_allclose(y.mean(0), 0, atol=1e-3)
+        np.testing.assert_allclose(y.var(0), 1, atol=5e-3)
+
     def test_takes_models_that_are_not_functional(self):
         model = Subclassed()
         x = np.random.default_rng(0).normal(2, 3, [50, 4]).astype(np.float32)
