@@ -200,7 +200,7 @@ class LadderTest(Shared):
         )
         self.assertIn("car", text)
         found = json.loads((self.workdir / "rendering_errors.json").read_text())
-        self.assertEqual(set(found), {"hybrid", "l2"})
+        self.assertEqual(set(found), {"hybrid", "expectation", "l2"})
 
     def test_another_config_is_refused(self):
         other = dataclasses.replace(self.config, alignment_weight=3.0)

@@ -197,6 +197,24 @@ def prediction(
     return tf.clip_by_value(reference + deviation, 0, top)
 
 
+def expectation(outputs: tf.Tensor, top: float) -> tf.Tensor:
+    """Mean of what a rendering network thinks possible.
+
+    Ours: it is what has the least squared error where regions are uncertain;
+    prediction() takes one of them, as Ch. 5 §4.2 does.
+
+    Arguments and result are those of prediction().
+    """
+    outputs = tf.cast(outputs, tf.float32)
+    if outputs.shape[-1] == 1:
+        return prediction(outputs, top)
+    scores, deviations = tf.split(outputs, 2, axis=-1)
+    regions = Regions(top, scores.shape[-1])
+    values = regions.references() + deviations * regions.width
+    mean = tf.reduce_sum(tf.nn.softmax(scores) * values, axis=-1)
+    return tf.clip_by_value(mean, 0, top)
+
+
 def squared_errors(
     predicted: np.ndarray,
     grid: np.ndarray,

@@ -98,6 +98,18 @@ class PredictionTest(absltest.TestCase):
         again = intensity.prediction(tf.constant(outputs), 1.0, [1, 2])
         np.testing.assert_array_equal(got, again)
 
+    def test_the_expectation_is_the_mean_of_what_is_drawn(self):
+        outputs = np.random.default_rng(0).normal(0, 0.3, [8]).astype("f")
+        many = tf.constant(np.tile(outputs, [100_000, 1]))  # four regions
+        drawn = intensity.prediction(many, 0.9, [3, 4]).numpy()
+        mean = intensity.expectation(tf.constant(outputs), 0.9)
+        spread = drawn.std() / np.sqrt(len(drawn))
+        self.assertGreater(spread, 0)
+        self.assertAlmostEqual(float(mean), drawn.mean(), delta=5 * spread)
+        self.assertAlmostEqual(
+            float(intensity.expectation(tf.constant([0.4]), 0.9)), 0.4, places=6
+        )
+
     def test_stays_within_the_regions(self):
         outputs = tf.constant([[-3.0], [0.4], [7.0]])
         np.testing.assert_allclose(
