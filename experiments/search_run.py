@@ -58,7 +58,7 @@ def run(
     )
     problem = make_problem(config, len(images.class_names))
     kept_config.check(config, workdir)
-    _keep_costs(problem, workdir / COSTS)
+    keep_costs(problem, workdir / COSTS)
     kept_config.keep(config, workdir)
     record, trajectory = _searched(
         config, problem, parts, workdir / "search", scope
@@ -112,7 +112,7 @@ def read_audit(workdir: pathlib.Path) -> dict[str, object]:
         ) from error
 
 
-def _keep_costs(problem: search_problems.Problem, path: pathlib.Path) -> None:
+def keep_costs(problem: search_problems.Problem, path: pathlib.Path) -> None:
     """Writes the costs, or makes sure that the search began with them.
 
     Raises:

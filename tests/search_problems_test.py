@@ -135,8 +135,13 @@ class TableTest(search_data.SearchTestCase):
         workdir = self.folder / "begun"
         workdir.mkdir()
         config_lib.write(self.given, workdir / "config.json")
-        costs = [(2 * row).tolist() for row in problem.costs]
-        (workdir / search_run.COSTS).write_text(json.dumps(costs))
+        for _ in "12":  # the same are no others
+            search_run.keep_costs(problem, workdir / search_run.COSTS)
+        slower = {
+            key: entry | {"p50": 20.0}
+            for key, entry in self.content["entries"].items()
+        }
+        self.path.write_text(json.dumps(self.content | {"entries": slower}))
         with self.assertRaisesRegex(ValueError, "began with other costs"):
             search_run.run(self.given, search_problems.fbnet, workdir)
 

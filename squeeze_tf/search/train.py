@@ -172,18 +172,6 @@ def search(
         for model in models.values():
             model.optimizer.build(model.trainable_weights)
 
-    def shared(given: tf.data.Dataset) -> tf.data.Dataset:
-        """Leaves out a batch that is too small for all replicas."""
-        count = strategy.num_replicas_in_sync
-        if count == 1:
-            return given
-
-        def is_enough(image: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-            size = tf.shape(image)[0]
-            return size > (count - 1) * -(-size // count)
-
-        return given.filter(is_enough)
-
     def run_epoch(epoch: int) -> dict[str, float]:
         start = time.process_time()
         line = {"temperature": temperature(epoch)}
@@ -192,7 +180,7 @@ def search(
                 continue
             found = models[phase].fit(
                 control(
-                    shared(batches(epoch, phase)),
+                    _shared(batches(epoch, phase), strategy),
                     line["temperature"],
                     (seed, 2 * epoch + number),
                 ),
@@ -225,3 +213,18 @@ def search(
         },
     )
     return record, trajectory.numpy()
+
+
+def _shared(
+    batches: tf.data.Dataset, strategy: tf.distribute.Strategy
+) -> tf.data.Dataset:
+    """Without a batch of which a replica would get nothing."""
+    count = strategy.num_replicas_in_sync
+    if count == 1:
+        return batches
+
+    def is_enough(image: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+        size = tf.shape(image)[0]
+        return size > (count - 1) * -(-size // count)
+
+    return batches.filter(is_enough)
