@@ -221,6 +221,70 @@ class PrecisionTest(Shared):
         self.assertLen(record.splitlines(), 1)
 
 
+class KilledTest(Shared):
+    """Training that ends within its second epoch goes on exactly."""
+
+    def setUp(self):
+        super().setUp()
+        self.killed = set()
+        run_epoch = training._run_epoch
+
+        def dying(model, batches, epoch, *arguments):
+            kind = type(model).__name__
+            if epoch and self.dies and kind not in self.killed:
+                self.killed.add(kind)
+                raise KeyboardInterrupt
+            return run_epoch(model, batches, epoch, *arguments)
+
+        self.enter_context(mock.patch.object(training, "_run_epoch", dying))
+
+    def weights_of(self, train, dies):
+        """Those that `train` returns, called until it comes to its end."""
+        self.dies = dies
+        while True:
+            try:
+                return train()
+            except KeyboardInterrupt:
+                pass
+
+    def assert_same(self, train):
+        whole, cut = (
+            self.weights_of(lambda x=x: train(self.folder / x), x == "cut")
+            for x in ("whole", "cut")
+        )
+        for a, b in zip(whole, cut, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_rows_of_a_ladder(self):
+        config = dataclasses.replace(
+            self.config, epochs=2, self_training_epochs=2
+        )
+
+        def train(workdir):
+            found = adaptation_run.run(config, workdir, ["gca"], [0])
+            self.assertEqual(list(found), ["none", "gca", "self"])
+            return [
+                weight
+                for row in found
+                for weight in training.load_model(
+                    workdir / "seed0" / row
+                ).get_weights()
+            ]
+
+        self.assert_same(train)
+        self.assertLen(self.killed, 3)
+
+    def test_the_rendering_network(self):
+        config = dataclasses.replace(self.config, rendering_epochs=2)
+        real = adaptation_data.read(config).intensities
+        self.assert_same(
+            lambda workdir: rendering_run.trained(
+                config, workdir / "rendering", real
+            ).get_weights()
+        )
+        self.assertLen(self.killed, 1)
+
+
 class NoiseTest(Shared):
     @parameterized.parameters(*adaptation_data.NOISES)
     def test_loses_returns_anew_each_epoch_and_the_same_for_a_seed(self, kind):

@@ -9,6 +9,7 @@ from absl.testing import absltest
 
 from squeeze_tf.data import image_labels, point_clouds, synthetic
 from squeeze_tf.geometry import spherical
+from squeeze_tf.simulation import sensors
 from tests import scripts, shared_files
 
 
@@ -52,6 +53,49 @@ class ToolsTest(absltest.TestCase):
         view = json.loads(sensor.read_text())
         self.assertEqual(view["rows"], 16)
         self.assertEqual(view["left_degrees"] - view["right_degrees"], 360)
+
+    def test_inspect_scan_gives_the_simulator_a_sensor(self):
+        """Grids of a simulated sensor show how it is made and mounted."""
+        beams = np.arange(2.0, -14.0, -1.5)
+        azimuth = np.radians(179.5 - np.arange(360))
+        zenith, azimuth = np.meshgrid(np.radians(beams), azimuth, indexing="ij")
+        rays = np.stack(
+            [
+                np.cos(zenith) * np.cos(azimuth),
+                np.cos(zenith) * np.sin(azimuth),
+                np.sin(zenith),
+            ],
+            axis=-1,
+        )
+        slope = np.tan(np.radians(2))  # of the road, before a nose 2 down
+        ground = (
+            -1.5 / np.cos(np.radians(2)) / (rays[..., 2] - slope * rays[..., 0])
+        )
+        distance = np.where((ground > 0) & (ground < 30), ground, 30)
+        grid = np.zeros([*distance.shape, 6], np.float32)
+        grid[..., :3] = distance[..., np.newaxis] * rays
+        grid[..., 4] = distance
+        folder = self.folder / "grids"
+        folder.mkdir()
+        np.save(folder / "a.npy", grid)
+        np.save(
+            folder / "b.npy", grid * (np.arange(360) % 3 > 0)[:, np.newaxis]
+        )
+        other, _ = self.scan()
+        sensor = self.folder / "sensor.json"
+        done = tool(
+            "inspect_scan",
+            f"--scan={folder},{other}",
+            f"--write_sensor={sensor}",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("2 scans, 1 more left out", done.stdout)
+        found = sensors.find(str(sensor))
+        np.testing.assert_allclose(found.beam_degrees, beams, atol=1e-3)
+        self.assertEqual((found.columns, found.left_degrees), (352, 180))
+        self.assertAlmostEqual(found.height, 1.5, places=2)
+        self.assertAlmostEqual(found.pitch_degrees, -2, places=1)
+        self.assertAlmostEqual(found.max_range, 30, places=3)
 
     def test_random_arguments_do_not_crash_the_operators(self):
         done = tool("fuzz_operators", "--tuples=300")

@@ -1,6 +1,8 @@
-"""Proposes a projection for an unknown scanner from one scan."""
+"""Proposes a projection for an unknown scanner from its scans."""
 
+import collections
 import dataclasses
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import signal
@@ -32,10 +34,10 @@ class Fit:
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-    """What one scan tells about its scanner.
+    """What scans tell about their scanner.
 
     Attributes:
-      num_points: of the scan, without those at the origin.
+      num_points: of the scans, without those at the origin.
       projection: the proposal.
       source: where the rows come from: "rings" (given), "scan order" or
         "zenith clusters".
@@ -43,6 +45,8 @@ class Inspection:
       by_angle: how well the proposal suits the scan without rings.
       by_laser: the same with the lasers that were found as rings.
       presets: name in `spherical.PROJECTIONS` to how well that suits it.
+      num_scans: from which this comes.
+      num_odd: others, that showed more or fewer lasers.
     """
 
     num_points: int
@@ -52,6 +56,21 @@ class Inspection:
     by_angle: Fit
     by_laser: Fit
     presets: dict[str, Fit]
+    num_scans: int
+    num_odd: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Measured:
+    """What is measured in one scan."""
+
+    points: np.ndarray  # off the origin
+    lasers: np.ndarray  # of each point, 0 the topmost
+    beams: tuple[float, ...]
+    source: str
+    step: float
+    zenith: tuple[float, float]  # lowest and highest
+    field: tuple[float, float]  # left and right edge
 
 
 def inspect(points: np.ndarray, rings: np.ndarray | None = None) -> Inspection:
@@ -77,6 +96,66 @@ def inspect(points: np.ndarray, rings: np.ndarray | None = None) -> Inspection:
       ValueError: `points` is not [N, 4], or fewer than 64 lie off the
         origin.
     """
+    return inspect_all([(points, rings)])
+
+
+def inspect_all(
+    scans: Sequence[tuple[np.ndarray, np.ndarray | None]],
+) -> Inspection:
+    """As `inspect`, from several scans of one scanner.
+
+    Scans that show another number of lasers than most do are left out. Beams
+    and the azimuth step are medians over the others, the field is the widest,
+    rates are means.
+
+    Args:
+      scans: points and rings of each, as of `inspect`.
+
+    Raises:
+      ValueError: as `inspect`, or there is no scan.
+    """
+    if not scans:
+        raise ValueError("expected at least one scan; got none")
+    every = [_measured(*scan) for scan in scans]
+    counts = collections.Counter(len(scan.beams) for scan in every)
+    usual, _ = counts.most_common(1)[0]
+    chosen = [scan for scan in every if len(scan.beams) == usual]
+    beams = np.median([scan.beams for scan in chosen], axis=0)
+    step = float(np.median([scan.step for scan in chosen]))
+    left, right = max(
+        (scan.field for scan in chosen), key=lambda field: field[0] - field[1]
+    )
+    projection = spherical.Projection(
+        rows=usual,
+        columns=_rounded((left - right) / step),
+        up_degrees=max(scan.zenith[1] for scan in chosen) + _BIN_DEGREES,
+        down_degrees=min(scan.zenith[0] for scan in chosen) - _BIN_DEGREES,
+        left_degrees=left,
+        right_degrees=right,
+        beam_degrees=tuple(map(float, beams)),
+    )
+    return Inspection(
+        num_points=sum(len(scan.points) for scan in chosen),
+        projection=projection,
+        source=chosen[0].source,
+        azimuth_step_degrees=step,
+        by_angle=_mean(lambda x: fit(x.points, projection), chosen),
+        by_laser=_mean(lambda x: fit(x.points, projection, x.lasers), chosen),
+        presets={
+            name: _mean(lambda x, p=preset: fit(x.points, p), chosen)
+            for name, preset in spherical.PROJECTIONS.items()
+        },
+        num_scans=len(chosen),
+        num_odd=len(every) - len(chosen),
+    )
+
+
+def _mean(rate: Callable[[_Measured], Fit], scans: Sequence[_Measured]) -> Fit:
+    rates = [dataclasses.astuple(rate(scan)) for scan in scans]
+    return Fit(*map(float, np.mean(rates, axis=0)))
+
+
+def _measured(points: np.ndarray, rings: np.ndarray | None) -> _Measured:
     points = np.asarray(points, np.float32)
     if points.ndim != 2 or points.shape[1] != 4:
         raise ValueError(f"points must be [N, 4]; got {points.shape}")
@@ -91,27 +170,14 @@ def inspect(points: np.ndarray, rings: np.ndarray | None = None) -> Inspection:
     lasers, source = _lasers(points, zenith, rings)
     beams, lasers = _beams(zenith, lasers)
     step = _azimuth_step(azimuth, lasers)
-    left, right = _field(azimuth, step)
-    projection = spherical.Projection(
-        rows=len(beams),
-        columns=_rounded((left - right) / step),
-        up_degrees=float(zenith.max()) + _BIN_DEGREES,
-        down_degrees=float(zenith.min()) - _BIN_DEGREES,
-        left_degrees=left,
-        right_degrees=right,
-        beam_degrees=beams,
-    )
-    return Inspection(
-        num_points=len(points),
-        projection=projection,
-        source=source,
-        azimuth_step_degrees=step,
-        by_angle=fit(points, projection),
-        by_laser=fit(points, projection, lasers),
-        presets={
-            name: fit(points, preset)
-            for name, preset in spherical.PROJECTIONS.items()
-        },
+    return _Measured(
+        points,
+        lasers,
+        beams,
+        source,
+        step,
+        (float(zenith.min()), float(zenith.max())),
+        _field(azimuth, step),
     )
 
 
@@ -155,6 +221,8 @@ def format_report(inspection: Inspection) -> str:
     beams = ", ".join(f"{beam:.2f}" for beam in projection.beam_degrees)
     turn = "full turn" if projection.is_full_turn else "part of a turn"
     lines = [
+        f"{inspection.num_scans} scans, {inspection.num_odd} more left out for "
+        "another number of lasers",
         f"{inspection.num_points} points, {projection.rows} lasers (from "
         f"{inspection.source}), {inspection.azimuth_step_degrees:.3f} degrees "
         "from point to point",

@@ -19,8 +19,8 @@ class SimulationConfig:
     """One kind of drive. Lengths in metres, speeds in metres per second.
 
     Attributes:
-      sensor: a key of `sensors.LIDARS`, or the .json of an own sensor's
-        projection, as tools.inspect_scan writes it.
+      sensor: a key of `sensors.LIDARS`, or the .json of an own sensor or its
+        projection, as tools.inspect_scan writes them.
       sensor_height: above the ground; None: the sensor's own.
       sensor_pitch_degrees: of the mount, positive nose up; None likewise.
       sensor_max_range: longer returns are dropped; None likewise.

@@ -1,6 +1,7 @@
 """LiDAR and camera presets and the rays they send."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 
@@ -22,6 +23,9 @@ class LidarSensor:
       pitch_degrees: of the mount, positive nose up.
       min_range: shorter returns are dropped, metres.
       max_range: longer returns are dropped, metres.
+
+    Raises:
+      ValueError: no falling beams, no field, or no ranges between.
     """
 
     name: str
@@ -33,6 +37,22 @@ class LidarSensor:
     pitch_degrees: float = 0.0
     min_range: float = 0.9
     max_range: float = 80.0
+
+    def __post_init__(self) -> None:
+        width = self.left_degrees - self.right_degrees
+        if not self.beam_degrees or np.any(np.diff(self.beam_degrees) >= 0):
+            raise ValueError(f"beam_degrees must fall; got {self.beam_degrees}")
+        if not 0 < width <= 360 or self.columns < 1:
+            raise ValueError(
+                "a sensor needs 0 < left - right <= 360 degrees and columns; "
+                f"got {self.left_degrees}, {self.right_degrees} and "
+                f"{self.columns}"
+            )
+        if not 0 <= self.min_range < self.max_range:
+            raise ValueError(
+                "a sensor needs 0 <= min_range < max_range; got "
+                f"{self.min_range} and {self.max_range}"
+            )
 
     @property
     def rows(self) -> int:
@@ -98,32 +118,24 @@ def find(
     pitch_degrees: float | None = None,
     max_range: float | None = None,
 ) -> LidarSensor:
-    """A preset by name, or an own sensor from the .json of its projection.
+    """A preset by name, or an own sensor from a .json file.
 
     Args:
-      name: key of LIDARS, or a path ending in .json of a
-        geometry.spherical.Projection: a laser for each row, in the middle of
-        rows of equal height.
+      name: key of LIDARS, or a path ending in .json of a LidarSensor or of a
+        geometry.spherical.Projection: then a laser for each row, in the middle
+        of rows of equal height. tools.inspect_scan writes both.
       height: metres above the ground, where it is not the sensor's own.
       pitch_degrees: of the mount, likewise.
       max_range: metres, likewise.
 
     Raises:
-      ValueError: neither, or a file that does not describe a projection.
+      ValueError: neither, or a file that describes neither.
       OSError: the file cannot be read.
     """
     if name in LIDARS:
         sensor = LIDARS[name]
     elif name.endswith(".json"):
-        view = config.read(spherical.Projection, name)
-        edges = spherical.row_edges(view)
-        sensor = LidarSensor(
-            name,
-            view.beam_degrees or tuple((edges[1:] + edges[:-1]) / 2),
-            view.left_degrees,
-            view.right_degrees,
-            view.columns,
-        )
+        sensor = _own(name)
     else:
         raise ValueError(
             f"sensor must be of {list(LIDARS)} or a .json file; got {name!r}"
@@ -135,6 +147,21 @@ def find(
     }
     return dataclasses.replace(
         sensor, **{k: v for k, v in changes.items() if v is not None}
+    )
+
+
+def _own(path: str) -> LidarSensor:
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    if '"name"' in text:  # a projection has none
+        return config.read(LidarSensor, path)
+    view = config.read(spherical.Projection, path)
+    edges = spherical.row_edges(view)
+    return LidarSensor(
+        path,
+        view.beam_degrees or tuple((edges[1:] + edges[:-1]) / 2),
+        view.left_degrees,
+        view.right_degrees,
+        view.columns,
     )
 
 

@@ -83,6 +83,28 @@ class InspectTest(parameterized.TestCase):
         self.assertEqual(found.num_points, 16 * 512)
         self.assertEqual(found.projection.rows, 16)
 
+    def test_several_scans_are_taken_together(self):
+        beams = 15.0 - 2 * np.arange(16)
+        shifted = [
+            _scan(beams + x, 512, seed=i) for i, x in enumerate((-0.1, 0.2, 0))
+        ]
+        other = _scan(beams[:12], 512)
+        found = sensor_inspection.inspect_all([*shifted, other])
+        np.testing.assert_allclose(
+            found.projection.beam_degrees, beams, atol=2e-3
+        )
+        self.assertEqual((found.num_scans, found.num_odd), (3, 1))
+        self.assertEqual(found.projection.columns, 512)
+        rates = [
+            sensor_inspection.fit(points, found.projection).collision_rate
+            for points, _ in shifted
+        ]
+        self.assertAlmostEqual(found.by_angle.collision_rate, np.mean(rates))
+
+    def test_no_scan_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "at least one scan"):
+            sensor_inspection.inspect_all([])
+
     @parameterized.parameters(((100, 3),), ((63, 4),))
     def test_too_little_is_refused(self, shape):
         with self.assertRaisesRegex(ValueError, r"\[N, 4\]|at least 64"):

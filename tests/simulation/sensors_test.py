@@ -1,10 +1,14 @@
 """Presets and rays of LiDARs and cameras."""
 
+import dataclasses
+import os
+import tempfile
 import unittest
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from squeeze_tf import config
 from squeeze_tf.geometry import calibration
 from squeeze_tf.simulation import sensors
 from tests import shared_files
@@ -32,6 +36,29 @@ class LidarTest(parameterized.TestCase):
         # table is of apparent angles, so its means are near that.
         self.assertAlmostEqual(steps[:31].mean(), 1 / 3, delta=0.02)
         self.assertAlmostEqual(steps[32:].mean(), 1 / 2, delta=0.02)
+
+    def test_an_own_sensor_comes_from_its_file(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, "own.json")
+        own = sensors.LidarSensor(
+            "own", (3.0, 0.0, -9.5), 60.0, -50.0, 220, height=2.1, max_range=35
+        )
+        config.write(own, path)
+        self.assertEqual(sensors.find(path), own)
+        low = sensors.find(path, height=0.5)
+        self.assertEqual((low.height, low.max_range), (0.5, 35))
+
+    @parameterized.parameters(
+        ({"beam_degrees": (1.0, 2.0)}, "beam_degrees must fall"),
+        ({"beam_degrees": ()}, "beam_degrees must fall"),
+        ({"right_degrees": 45.0}, "0 < left - right <= 360"),
+        ({"columns": 0}, "and columns"),
+        ({"min_range": 80.0}, "0 <= min_range < max_range"),
+    )
+    def test_what_is_no_sensor_is_refused(self, changes, message):
+        with self.assertRaisesRegex(ValueError, message):
+            dataclasses.replace(sensors.LIDARS["tiny"], **changes)
 
     def test_rays_are_units_through_the_centres_of_cells(self):
         sensor = sensors.LIDARS["hdl64e_front"]
