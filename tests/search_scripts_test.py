@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import shutil
+import time
 from unittest import mock
 
 import numpy as np
@@ -140,6 +141,27 @@ class PrecisionTest(search_data.SearchTestCase):
         )
         self.assertEqual(again.returncode, 1)
         self.assertIn("methods must be among", again.stderr)
+
+    def test_training_that_was_cut_off_counts_as_a_whole(self):
+        architecture = self.audit["architectures"][0]
+        digest = search_children.sample.digest(tuple(architecture))
+        shutil.copytree(
+            self.workdir / "children" / digest, self.workdir / "cut" / digest
+        )
+        (self.workdir / "cut" / digest / search_children.RESULT).unlink()
+        model = training.load_model(self.workdir / "cut" / digest)
+        with (
+            mock.patch.object(classification_run, "train", return_value=model),
+            mock.patch.object(training, "num_epochs_done", return_value=1),
+            mock.patch.object(time, "process_time", side_effect=[10.0, 13.0]),
+        ):
+            child = search_children.trained(
+                dataclasses.replace(self.precision, epochs=2),
+                self.problem,
+                architecture,
+                self.workdir / "cut",
+            )
+        self.assertEqual(child.seconds, 6.0)  # 3 for one of two epochs
 
     def test_evolution_repeats_itself_and_goes_on(self):
         trained = []
