@@ -28,10 +28,14 @@ from squeeze_tf.segmentation import pictures
 
 _DATASETS = sorted(adaptation_inputs.DATASETS)
 _A_DATASET = flags.DEFINE_enum("a_dataset", "simulated", _DATASETS, "Layout.")
-_A_DATA = flags.DEFINE_string("a_data", None, "Folder.", required=True)
+_A_DATA = flags.DEFINE_string(
+    "a_data", None, "Folders, .txt lists.", required=True
+)
 _A_LABEL_MAP = flags.DEFINE_string("a_label_map", "", "Empty: no labels.")
 _B_DATASET = flags.DEFINE_enum("b_dataset", "kitti_raw", _DATASETS, "Layout.")
-_B_DATA = flags.DEFINE_string("b_data", None, "Folder.", required=True)
+_B_DATA = flags.DEFINE_string(
+    "b_data", None, "Folders, .txt lists.", required=True
+)
 _B_LABEL_MAP = flags.DEFINE_string("b_label_map", "", "Empty: no labels.")
 _PROJECTION = flags.DEFINE_string(
     "projection", "hdl64e_front", "Preset or .json; grids do not need it."

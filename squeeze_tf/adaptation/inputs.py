@@ -40,8 +40,7 @@ def scans(
     """Scans of a folder layout of data.scan_folders, projected."""
     paths = [
         sample.scan_path
-        for part in folder.split(",")
-        for sample in scan_folders.find(part, layout)
+        for sample in scan_folders.find_all(folder, layout)
         for _ in range(turns)
     ]
 
@@ -76,7 +75,8 @@ def unlabelled(
 
     Args:
       dataset: key of DATASETS.
-      folder: of the data; several with commas between.
+      folder: of the data, or a .txt list of scans; several of them with commas
+        between.
       projection: of scans; grids on disk have theirs already.
       turns: views of each scan, turned by equal steps about the vertical, for
         projections that show a part of what scans of a full turn hold.

@@ -123,6 +123,20 @@ def read_list(path: str | os.PathLike, layout: str = "plain") -> list[Sample]:
     return samples
 
 
+def find_all(places: str, layout: str) -> list[Sample]:
+    """Scans of folders and of .txt lists, with commas between them.
+
+    Raises:
+      ValueError: as `find` and `read_list`.
+      OSError: a list cannot be read.
+    """
+    samples = []
+    for place in places.split(","):
+        read = read_list if place.endswith(".txt") else find
+        samples += read(place, layout)
+    return samples
+
+
 def load(
     sample: Sample,
     label_map: label_maps.LabelMap,

@@ -80,12 +80,7 @@ def scans(
     Raises:
       ValueError: a scan has no labels, which would make it all class 0.
     """
-    samples = []
-    for part in folder.split(","):
-        read = scan_folders.find
-        if part.endswith(".txt"):
-            read = scan_folders.read_list
-        samples += read(part, layout)
+    samples = scan_folders.find_all(folder, layout)
     for sample in samples:
         if sample.label_path is None:
             raise ValueError(

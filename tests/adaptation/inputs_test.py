@@ -55,6 +55,11 @@ class UnlabelledTest(absltest.TestCase):
         ).as_numpy_iterator()
         want = spherical.project(point_clouds.read(path).points, PROJECTION)
         np.testing.assert_array_equal(sample["grid"], want.grid)
+        (self.folder / "list.txt").write_text("scan.bin\nscan.bin\n")
+        listed = inputs.unlabelled(
+            "plain", f"{self.folder},{self.folder}/list.txt", PROJECTION
+        )
+        self.assertLen(list(listed), 3)
 
     def test_turns_show_a_scan_from_all_sides(self):
         path = self.folder / "scan.bin"
