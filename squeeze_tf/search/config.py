@@ -116,7 +116,7 @@ PRECISION = {
         temperature_decay=0.03,
         architecture_learning_rate=0.05,
         cost="size",
-        cost_power=2.0,
+        cost_power=6.0,
         kinds=precision_space.CIFAR_KINDS,
         num_samples=12,
     ),
