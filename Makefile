@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 SQUEEZE_TF_SHARED ?= ../shared
 PYTEST_ARGS ?=
 BAZEL ?= bazel
+BAZEL_ARGS ?=
 UV_VERSION := 0.13.9
 
 VENV := .venv
@@ -38,7 +39,7 @@ test: $(LIBRARY)  ## Runs all tests; PYTEST_ARGS="-k crf" picks some.
 		$(BIN)/python -m pytest -q -n 2 --dist worksteal $(PYTEST_ARGS)
 
 bazel-test: $(REQUIREMENTS) .bazelrc.user  ## Runs the same tests under Bazel.
-	$(BAZEL) test //...
+	$(BAZEL) test $(BAZEL_ARGS) //...
 
 lint: $(REQUIREMENTS)  ## Checks style and format, changes nothing.
 	$(BIN)/ruff check

@@ -44,13 +44,14 @@ def python_package(name, visibility, deps = [], data = []):
         deps = deps + _parents(),
     )
 
-def python_tests(deps = [], always_run = [], size = "medium"):
+def python_tests(deps = [], always_run = [], programs = [], size = "medium"):
     """A test for each *_test.py of a folder, with whatever else lies there.
 
     Args:
       deps: the packages that the tests import.
       always_run: tests of the source tree itself, which Bazel may neither
         cache nor put into a sandbox.
+      programs: tests that run whole programs, tagged "program".
       size: Bazel's size of each test; it sets the time limit.
     """
     native.py_library(
@@ -63,13 +64,15 @@ def python_tests(deps = [], always_run = [], size = "medium"):
         deps = deps + _parents(),
     )
     for source in native.glob(["*_test.py"]):
+        tags = ["external", "local"] if source in always_run else []
+        tags += ["program"] if source in programs else []
         native.py_test(
             name = source[:-len(".py")],
             size = size,
             srcs = [source],
             python_version = "PY3",
             srcs_version = "PY3",
-            tags = ["external", "local"] if source in always_run else [],
+            tags = tags,
             deps = [":shared"],
         )
 
