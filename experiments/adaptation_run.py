@@ -247,7 +247,7 @@ class _Ladder:
         settings = segmentation_run.with_statistics(
             settings, self._simulated(row)
         )
-        if "lir" in row:
+        if "lir" in row or config.see_simulated_intensity:
             return settings
         return dataclasses.replace(
             settings, std=(*settings.std[:3], _UNSEEN, settings.std[4])

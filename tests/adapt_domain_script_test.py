@@ -148,6 +148,22 @@ class LadderTest(Shared):
             change = np.abs(model(grid) - model(bright)).max()
             self.assertEqual(change > 1e-3, sees)
 
+    def test_simulated_intensities_are_seen_if_told_so(self):
+        given = dataclasses.replace(self.config, see_simulated_intensity=True)
+        data = adaptation_data.read(given)
+        wide, plain = (
+            adaptation_run._Ladder(config, self.workdir, data)._settings(())
+            for config in (self.config, given)
+        )
+        intensities = np.concatenate(
+            [
+                x["grid"][x["mask"]][:, 3]
+                for x in data.simulated.as_numpy_iterator()
+            ]
+        )
+        self.assertAlmostEqual(plain.std[3], intensities.std(), places=4)
+        self.assertGreater(wide.std[3], 1e5)
+
     def test_rendered_scans_differ_in_intensity_alone(self):
         data = adaptation_data.read(self.config)
         rendered = rendering_run.rendered(

@@ -30,7 +30,8 @@ class AdaptationConfig(segmentation_config.SegmentationConfig):
     noise_columns: int = 65
 
     # Learned intensity rendering: see adaptation.intensity; turns as in
-    # adaptation.inputs.
+    # adaptation.inputs. Rows without it see no intensity, unless told so.
+    see_simulated_intensity: bool = False
     rendering_turns: int = 1
     rendering_loss: str = "hybrid"
     rendering_top: float = 1.0
