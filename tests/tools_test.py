@@ -15,7 +15,7 @@ from tests import scripts, shared_files
 
 def tool(name, *arguments):
     """Runs a script of tools/ to its end."""
-    return scripts.python("-m", f"tools.{name}", *arguments)
+    return scripts.module(f"tools.{name}", *arguments)
 
 
 class ToolsTest(absltest.TestCase):
