@@ -57,16 +57,8 @@ class ToolsTest(absltest.TestCase):
     def test_inspect_scan_gives_the_simulator_a_sensor(self):
         """Grids of a simulated sensor show how it is made and mounted."""
         beams = np.arange(2.0, -14.0, -1.5)
-        azimuth = np.radians(179.5 - np.arange(360))
-        zenith, azimuth = np.meshgrid(np.radians(beams), azimuth, indexing="ij")
-        rays = np.stack(
-            [
-                np.cos(zenith) * np.cos(azimuth),
-                np.cos(zenith) * np.sin(azimuth),
-                np.sin(zenith),
-            ],
-            axis=-1,
-        )
+        made = sensors.LidarSensor("made", tuple(beams), 180.0, -180.0, 360)
+        rays = sensors.rays(made).reshape(len(beams), 360, 3)
         slope = np.tan(np.radians(2))  # of the road, before a nose 2 down
         ground = (
             -1.5 / np.cos(np.radians(2)) / (rays[..., 2] - slope * rays[..., 0])

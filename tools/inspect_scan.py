@@ -39,6 +39,7 @@ def main(_: list[str]) -> None:
         [(scan.points, scan.rings) for scan in scans]
     )
     print(sensor_inspection.format_report(found))
+    scans = [scans[i] for i in found.scans]
     mounts = np.array([sensor_mount.estimate(scan.points) for scan in scans])
     mounts = mounts[~np.isnan(mounts[:, 0])]
     mount = {}

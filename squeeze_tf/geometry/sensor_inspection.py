@@ -45,8 +45,8 @@ class Inspection:
       by_angle: how well the proposal suits the scan without rings.
       by_laser: the same with the lasers that were found as rings.
       presets: name in `spherical.PROJECTIONS` to how well that suits it.
-      num_scans: from which this comes.
-      num_odd: others, that showed more or fewer lasers.
+      scans: indices of those from which this comes.
+      left_out: of the others, which showed more or fewer lasers.
     """
 
     num_points: int
@@ -56,8 +56,8 @@ class Inspection:
     by_angle: Fit
     by_laser: Fit
     presets: dict[str, Fit]
-    num_scans: int
-    num_odd: int
+    scans: tuple[int, ...]
+    left_out: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +119,8 @@ def inspect_all(
     every = [_measured(*scan) for scan in scans]
     counts = collections.Counter(len(scan.beams) for scan in every)
     usual, _ = counts.most_common(1)[0]
-    chosen = [scan for scan in every if len(scan.beams) == usual]
+    kept = [len(scan.beams) == usual for scan in every]
+    chosen = [scan for scan, keep in zip(every, kept) if keep]
     beams = np.median([scan.beams for scan in chosen], axis=0)
     step = float(np.median([scan.step for scan in chosen]))
     left, right = max(
@@ -145,8 +146,8 @@ def inspect_all(
             name: _mean(lambda x, p=preset: fit(x.points, p), chosen)
             for name, preset in spherical.PROJECTIONS.items()
         },
-        num_scans=len(chosen),
-        num_odd=len(every) - len(chosen),
+        scans=tuple(i for i, keep in enumerate(kept) if keep),
+        left_out=tuple(i for i, keep in enumerate(kept) if not keep),
     )
 
 
@@ -221,8 +222,8 @@ def format_report(inspection: Inspection) -> str:
     beams = ", ".join(f"{beam:.2f}" for beam in projection.beam_degrees)
     turn = "full turn" if projection.is_full_turn else "part of a turn"
     lines = [
-        f"{inspection.num_scans} scans, {inspection.num_odd} more left out for "
-        "another number of lasers",
+        f"{len(inspection.scans)} scans, {len(inspection.left_out)} more left "
+        "out for another number of lasers",
         f"{inspection.num_points} points, {projection.rows} lasers (from "
         f"{inspection.source}), {inspection.azimuth_step_degrees:.3f} degrees "
         "from point to point",

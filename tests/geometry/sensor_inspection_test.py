@@ -93,7 +93,7 @@ class InspectTest(parameterized.TestCase):
         np.testing.assert_allclose(
             found.projection.beam_degrees, beams, atol=2e-3
         )
-        self.assertEqual((found.num_scans, found.num_odd), (3, 1))
+        self.assertEqual((found.scans, found.left_out), ((0, 1, 2), (3,)))
         self.assertEqual(found.projection.columns, 512)
         rates = [
             sensor_inspection.fit(points, found.projection).collision_rate
