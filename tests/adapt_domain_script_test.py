@@ -273,7 +273,11 @@ class KilledTest(Shared):
 
     def test_rows_of_a_ladder(self):
         config = dataclasses.replace(
-            self.config, epochs=2, self_training_epochs=2
+            self.config,
+            epochs=2,
+            self_training_epochs=2,
+            confidence=0.0,  # or this teacher would label nothing
+            teacher_momentum=0.5,  # and hardly move
         )
 
         def train(workdir):
