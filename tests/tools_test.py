@@ -57,16 +57,20 @@ class ToolsTest(absltest.TestCase):
     def test_inspect_scan_gives_the_simulator_a_sensor(self):
         """Grids of a simulated sensor show how it is made and mounted."""
         beams = np.arange(2.0, -14.0, -1.5)
-        made = sensors.LidarSensor("made", tuple(beams), 180.0, -180.0, 360)
+        heights = np.linspace(0.2, 0.1, len(beams))
+        made = sensors.LidarSensor(
+            "made", tuple(beams), 180.0, -180.0, 360, tuple(heights)
+        )
         rays = sensors.rays(made).reshape(len(beams), 360, 3)
         slope = np.tan(np.radians(2))  # of the road, before a nose 2 down
-        ground = (
-            -1.5 / np.cos(np.radians(2)) / (rays[..., 2] - slope * rays[..., 0])
-        )
-        distance = np.where((ground > 0) & (ground < 30), ground, 30)
+        down = -1.5 / np.cos(np.radians(2)) - heights[:, np.newaxis]
+        ground = down / (rays[..., 2] - slope * rays[..., 0])
+        walls = np.linspace(20, 30, 360)
+        distance = np.where((ground > 0) & (ground < walls), ground, walls)
         grid = np.zeros([*distance.shape, 6], np.float32)
         grid[..., :3] = distance[..., np.newaxis] * rays
-        grid[..., 4] = distance
+        grid[..., 2] += heights[:, np.newaxis]
+        grid[..., 4] = np.linalg.norm(grid[..., :3], axis=-1)
         folder = self.folder / "grids"
         folder.mkdir()
         np.save(folder / "a.npy", grid)
@@ -84,10 +88,11 @@ class ToolsTest(absltest.TestCase):
         self.assertIn("2 scans, 1 more left out", done.stdout)
         found = sensors.find(str(sensor))
         np.testing.assert_allclose(found.beam_degrees, beams, atol=1e-3)
+        np.testing.assert_allclose(found.beam_heights, heights, atol=1e-3)
         self.assertEqual((found.columns, found.left_degrees), (352, 180))
         self.assertAlmostEqual(found.height, 1.5, places=2)
         self.assertAlmostEqual(found.pitch_degrees, -2, places=1)
-        self.assertAlmostEqual(found.max_range, 30, places=3)
+        self.assertAlmostEqual(found.max_range, grid[..., 4].max(), places=3)
 
     def test_random_arguments_do_not_crash_the_operators(self):
         done = tool("fuzz_operators", "--tuples=300")

@@ -5,9 +5,10 @@
 
 Takes any format of segment_scans, and projected grids. Prints rows, field of
 view and columns, how many points collide and how many cells stay empty under
-the proposal and under every preset, and how the sensor is mounted. Give the
-view to train_segmentation as --set=projection=view.json, and the sensor, with
-its height, pitch and range, to generate_data as --set=sensor=sensor.json.
+the proposal and under every preset, where the lasers sit in the sensor, and
+how it is mounted. Give the view to train_segmentation as
+--set=projection=view.json, and the sensor, with its lasers, height, pitch and
+range, to generate_data as --set=sensor=sensor.json.
 """
 
 import pathlib
@@ -63,10 +64,11 @@ def main(_: list[str]) -> None:
         ranges = ranges[ranges > 0]
         sensor = sensors.LidarSensor(
             pathlib.Path(_WRITE_SENSOR.value).stem,
-            view.beam_degrees,
+            found.laser_degrees or view.beam_degrees,
             view.left_degrees,
             view.right_degrees,
             view.columns,
+            found.laser_heights,
             min_range=float(ranges.min()),
             max_range=float(ranges.max()),
             **mount,

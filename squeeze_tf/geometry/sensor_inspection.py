@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import signal
 
-from squeeze_tf.geometry import laser_rings, spherical
+from squeeze_tf.geometry import laser_lines, laser_rings, spherical
 
 _BIN_DEGREES = 0.05  # Ours: a seventh of the finest pitch of an HDL-64E
 _MAX_LASERS = 128
@@ -41,6 +41,10 @@ class Inspection:
       projection: the proposal.
       source: where the rows come from: "rings" (given), "scan order" or
         "zenith clusters".
+      laser_degrees: angle of each laser above the horizon, falling; empty
+        where the returns of a row lie on no line (`laser_lines.fit`).
+      laser_heights: of each laser above the origin of the points, metres;
+        likewise.
       azimuth_step_degrees: between neighbouring points of a laser.
       by_angle: how well the proposal suits the scan without rings.
       by_laser: the same with the lasers that were found as rings.
@@ -52,6 +56,8 @@ class Inspection:
     num_points: int
     projection: spherical.Projection
     source: str
+    laser_degrees: tuple[float, ...]
+    laser_heights: tuple[float, ...]
     azimuth_step_degrees: float
     by_angle: Fit
     by_laser: Fit
@@ -104,9 +110,9 @@ def inspect_all(
 ) -> Inspection:
     """As `inspect`, from several scans of one scanner.
 
-    Scans that show another number of lasers than most do are left out. Beams
-    and the azimuth step are medians over the others, the field is the widest,
-    rates are means.
+    Scans that show another number of lasers than most do are left out. Beams,
+    lasers and the azimuth step are medians over the others, the field is the
+    widest, rates are means.
 
     Args:
       scans: points and rings of each, as of `inspect`.
@@ -122,6 +128,7 @@ def inspect_all(
     kept = [len(scan.beams) == usual for scan in every]
     chosen = [scan for scan, keep in zip(every, kept) if keep]
     beams = np.median([scan.beams for scan in chosen], axis=0)
+    degrees, heights = _laser_lines(chosen, usual)
     step = float(np.median([scan.step for scan in chosen]))
     left, right = max(
         (scan.field for scan in chosen), key=lambda field: field[0] - field[1]
@@ -139,6 +146,8 @@ def inspect_all(
         num_points=sum(len(scan.points) for scan in chosen),
         projection=projection,
         source=chosen[0].source,
+        laser_degrees=degrees,
+        laser_heights=heights,
         azimuth_step_degrees=step,
         by_angle=_mean(lambda x: fit(x.points, projection), chosen),
         by_laser=_mean(lambda x: fit(x.points, projection, x.lasers), chosen),
@@ -149,6 +158,22 @@ def inspect_all(
         scans=tuple(i for i, keep in enumerate(kept) if keep),
         left_out=tuple(i for i, keep in enumerate(kept) if not keep),
     )
+
+
+def _laser_lines(
+    scans: Sequence[_Measured], num_lasers: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Angles and heights of all lasers, or nothing."""
+    lines = np.stack(
+        [laser_lines.fit(x.points, x.lasers, num_lasers) for x in scans]
+    )
+    known = ~np.isnan(lines).any(axis=(1, 2))
+    if not known.any():
+        return (), ()
+    degrees, heights = np.median(lines[known], axis=0).T
+    if np.any(np.diff(degrees) >= 0):
+        return (), ()
+    return tuple(map(float, degrees)), tuple(map(float, heights))
 
 
 def _mean(rate: Callable[[_Measured], Fit], scans: Sequence[_Measured]) -> Fit:
@@ -220,6 +245,12 @@ def format_report(inspection: Inspection) -> str:
     """
     projection = inspection.projection
     beams = ", ".join(f"{beam:.2f}" for beam in projection.beam_degrees)
+    lasers = "returns of a row lie on no line, so heights of lasers are unknown"
+    if inspection.laser_heights:
+        lasers = (
+            f"lasers sit {min(inspection.laser_heights):+.3f} to "
+            f"{max(inspection.laser_heights):+.3f} m above the origin"
+        )
     turn = "full turn" if projection.is_full_turn else "part of a turn"
     lines = [
         f"{len(inspection.scans)} scans, {len(inspection.left_out)} more left "
@@ -232,6 +263,7 @@ def format_report(inspection: Inspection) -> str:
         f"degrees ({turn}), zenith {projection.up_degrees:+.2f} to "
         f"{projection.down_degrees:+.2f} degrees",
         f"beam_degrees: {beams}",
+        lasers,
         "",
         f"{'projection':<20}{'collisions':>12}{'empty':>10}{'outside':>10}",
     ]

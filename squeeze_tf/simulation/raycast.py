@@ -167,7 +167,7 @@ def scan(
     Args:
       world: what there is.
       caster: built from the world's triangles.
-      sensor: its rays start at the origin.
+      sensor: stands at the origin.
       rng: draws all noise.
       jitter_degrees: standard deviation of the rays' angles.
       range_sigma: standard deviation of the range, metres, along the ray.
@@ -180,11 +180,12 @@ def scan(
       The scan, row by row from the topmost laser, each from left to right.
     """
     directions = sensors.rays(sensor, jitter_degrees, rng)
-    hits = caster.first_hits(directions)
+    origins = sensors.origins(sensor)
+    hits = caster.first_hits(directions, origins)
     faces, distances, cosines = hits.faces, hits.distances, hits.cosines
     left = np.ones(len(faces), np.float32)  # of the light
     if detection:
-        _pass_panes(world, caster, directions, hits, left, rng)
+        _pass_panes(world, caster, directions, origins, hits, left, rng)
     if range_sigma:
         noise = rng.standard_normal(len(distances), np.float32)
         distances = distances + np.float32(range_sigma) * noise
@@ -193,7 +194,7 @@ def scan(
     if dropout:
         kept &= rng.random(len(faces), np.float32) >= dropout
     rays = np.flatnonzero(kept).astype(np.int32)
-    points = directions[rays] * distances[rays, None]
+    points = origins[rays] + directions[rays] * distances[rays, None]
     share = returned_share(world, faces[rays], points, cosines[rays])
     share *= left[rays]
     if detection:
@@ -223,6 +224,7 @@ def _pass_panes(
     world: world_lib.World,
     caster: Caster,
     directions: np.ndarray,
+    origins: np.ndarray,
     hits: Hits,
     left: np.ndarray,
     rng: np.random.Generator,
@@ -241,8 +243,8 @@ def _pass_panes(
         rays = rays[passes & comes_back]
         if not len(rays):
             break
-        start = directions[rays] * (hits.distances[rays, None] + 1e-3)
-        behind = caster.first_hits(directions[rays], start)
+        reached = directions[rays] * (hits.distances[rays, None] + 1e-3)
+        behind = caster.first_hits(directions[rays], origins[rays] + reached)
         hits.faces[rays] = behind.faces
         hits.distances[rays] += behind.distances + 1e-3
         hits.cosines[rays] = behind.cosines

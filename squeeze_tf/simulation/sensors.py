@@ -15,17 +15,20 @@ class LidarSensor:
 
     Attributes:
       name: for messages.
-      beam_degrees: zenith angle of each laser above the horizon, descending.
+      beam_degrees: angle of each laser above the horizon, descending.
       left_degrees: azimuth of the field's left edge.
       right_degrees: azimuth of its right edge; left - right = 360 for a turn.
       columns: rays of each laser over the field.
+      beam_heights: of each laser above the origin of the scan, metres; empty:
+        all sit there.
       height: above the ground, metres.
       pitch_degrees: of the mount, positive nose up.
       min_range: shorter returns are dropped, metres.
       max_range: longer returns are dropped, metres.
 
     Raises:
-      ValueError: no falling beams, no field, or no ranges between.
+      ValueError: no falling beams or not a height for each, no field, or no
+        ranges between.
     """
 
     name: str
@@ -33,6 +36,7 @@ class LidarSensor:
     left_degrees: float
     right_degrees: float
     columns: int
+    beam_heights: tuple[float, ...] = ()
     height: float = 1.73  # KITTI, cvlibs.net/datasets/kitti/setup.php
     pitch_degrees: float = 0.0
     min_range: float = 0.9
@@ -42,6 +46,12 @@ class LidarSensor:
         width = self.left_degrees - self.right_degrees
         if not self.beam_degrees or np.any(np.diff(self.beam_degrees) >= 0):
             raise ValueError(f"beam_degrees must fall; got {self.beam_degrees}")
+        if len(self.beam_heights) not in (0, len(self.beam_degrees)):
+            raise ValueError(
+                f"beam_heights must be as many as beam_degrees, "
+                f"{len(self.beam_degrees)}, or none; got "
+                f"{len(self.beam_heights)}"
+            )
         if not 0 < width <= 360 or self.columns < 1:
             raise ValueError(
                 "a sensor needs 0 < left - right <= 360 degrees and columns; "
@@ -204,6 +214,14 @@ def rays(
     directions[..., 1] = flat * np.sin(azimuth)
     directions[..., 2] = np.sin(zenith)
     return directions.reshape(-1, 3)
+
+
+def origins(sensor: LidarSensor) -> np.ndarray:
+    """Where all rays of a scan start, [rows * columns, 3] float32 metres."""
+    found = np.zeros((sensor.rows, sensor.columns, 3), np.float32)
+    if sensor.beam_heights:
+        found[..., 2] = np.asarray(sensor.beam_heights)[:, np.newaxis]
+    return found.reshape(-1, 3)
 
 
 def scaled(camera: Camera, scale: float) -> Camera:

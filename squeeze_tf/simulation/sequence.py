@@ -113,8 +113,8 @@ def visible_shares(
       [N] float64, rays that hit the object over rays that hit it when
       everything else is away; 0 where none does.
     """
-    directions = sensors.rays(sensor)
-    faces = caster.first_hits(directions).faces
+    directions, starts = sensors.rays(sensor), sensors.origins(sensor)
+    faces = caster.first_hits(directions, starts).faces
     owner = np.where(faces >= 0, world.box_index[world.objects[faces]], -1)
     hits = np.bincount(owner[owner >= 0], minlength=len(world.boxes))
     shares = np.zeros(len(hits))
@@ -130,9 +130,9 @@ def visible_shares(
         vertices.append(own_vertices + lift)
         triangles.append(own_faces + start)
         start += len(own_vertices)
-        near = _towards(directions, own_vertices)
+        near = _towards(directions, starts, own_vertices)
         rays.append(directions[near])
-        origins.append(np.broadcast_to(lift, (len(near), 3)))
+        origins.append(starts[near] + lift)
     alone = raycast.Caster(np.concatenate(vertices), np.concatenate(triangles))
     found = alone.first_hits(np.concatenate(rays), np.concatenate(origins))
     counts = [len(part) for part in rays]
@@ -149,9 +149,13 @@ def _scene(
     return scene_lib.build(config, [seed, sequence])
 
 
-def _towards(directions: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+def _towards(
+    directions: np.ndarray, starts: np.ndarray, vertices: np.ndarray
+) -> np.ndarray:
     """Numbers of the rays within the cone around an object."""
-    units = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
+    ends = starts[[starts[:, 2].argmin(), starts[:, 2].argmax()]]
+    units = (vertices - ends[:, np.newaxis]).reshape(-1, 3)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
     axis = units.mean(0)
     axis /= np.linalg.norm(axis)
     cosine = (units @ axis).min() - 1e-4

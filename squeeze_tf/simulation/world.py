@@ -222,7 +222,8 @@ def _in_view(
     if not whole:
         highest = sensor.beam_degrees[0] + abs(sensor.pitch_degrees)
         top = np.tan(np.radians(highest + 0.3))
-        seen &= bottom < np.maximum(distance + radius, 0.1) * max(top, 0.0)
+        rise = np.maximum(distance + radius, 0.1) * max(top, 0.0)
+        seen &= bottom < rise + max(sensor.beam_heights, default=0.0)
         middle = np.radians(sensor.left_degrees + sensor.right_degrees) / 2
         half = np.radians(sensor.left_degrees - sensor.right_degrees) / 2
         azimuth = np.arctan2(places[:, 1], places[:, 0]) - middle

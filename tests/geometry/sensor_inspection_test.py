@@ -101,6 +101,24 @@ class InspectTest(parameterized.TestCase):
         ]
         self.assertAlmostEqual(found.by_angle.collision_rate, np.mean(rates))
 
+    def test_lasers_that_sit_apart_are_found(self):
+        beams = 15.0 - 2 * np.arange(16)
+        heights = np.linspace(0.3, 0.1, 16)
+        scans = [_scan(beams, 512, seed=seed) for seed in range(2)]
+        for points, rings in scans:
+            points[:, 2] += heights[rings]
+        wall = _scan(beams, 512)
+        wall[0][:, :3] /= np.hypot(*wall[0][:, :2].T)[:, np.newaxis]
+        found = sensor_inspection.inspect_all([*scans, wall])
+        np.testing.assert_allclose(found.laser_degrees, beams, atol=1e-3)
+        np.testing.assert_allclose(found.laser_heights, heights, atol=1e-3)
+        self.assertIn(
+            "sit +0.100 to +0.300 m", sensor_inspection.format_report(found)
+        )
+        found = sensor_inspection.inspect_all([wall])
+        self.assertEqual((found.laser_degrees, found.laser_heights), ((), ()))
+        self.assertIn("unknown", sensor_inspection.format_report(found))
+
     def test_no_scan_is_refused(self):
         with self.assertRaisesRegex(ValueError, "at least one scan"):
             sensor_inspection.inspect_all([])

@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 from absl.testing import absltest
 
-from squeeze_tf.geometry import oriented_boxes
+from squeeze_tf.geometry import laser_lines, oriented_boxes
 from squeeze_tf.simulation import (
     config,
     materials,
@@ -136,6 +136,28 @@ class ScanTest(unittest.TestCase):
         cell = np.floor((45.0 - azimuth) / (90.0 / sensor.columns))
         np.testing.assert_array_equal(cell, found.columns)
         self.assertTrue((np.diff(found.rays) > 0).all())
+
+    def test_lasers_start_where_they_sit(self):
+        beams = sensors.LIDARS["tiny"].beam_degrees
+        sensor = dataclasses.replace(
+            sensors.LIDARS["tiny"],
+            beam_heights=tuple(np.linspace(0.3, -0.1, len(beams))),
+        )
+        settings = dataclasses.replace(QUIET, num_parked=12)
+        posed, caster = built(settings=settings)
+        found = raycast.scan(
+            posed, caster, sensor, np.random.default_rng(0), detection=True
+        )
+        glass = posed.materials == materials.INDEX["glass"]
+        self.assertTrue(glass.any())
+        points = found.points[:, :3].astype(float)
+        lines = laser_lines.fit(points, found.rows, sensor.rows)
+        known = ~np.isnan(lines[:, 0])
+        self.assertGreater(known.sum(), 5)
+        for column, truth in enumerate((beams, sensor.beam_heights)):
+            np.testing.assert_allclose(
+                lines[known, column], np.array(truth)[known], atol=5e-3
+            )
 
     def test_range_noise_has_the_given_spread_and_no_bias(self):
         posed, caster = built()

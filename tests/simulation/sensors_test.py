@@ -54,6 +54,7 @@ class LidarTest(parameterized.TestCase):
         ({"beam_degrees": ()}, "beam_degrees must fall"),
         ({"right_degrees": 45.0}, "0 < left - right <= 360"),
         ({"columns": 0}, "and columns"),
+        ({"beam_heights": (0.1,)}, "as many as beam_degrees, 24, or none"),
         ({"min_range": 80.0}, "0 <= min_range < max_range"),
     )
     def test_what_is_no_sensor_is_refused(self, changes, message):

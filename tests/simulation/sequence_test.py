@@ -4,7 +4,7 @@ import dataclasses
 import unittest
 
 import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from squeeze_tf.simulation import (
     config,
@@ -105,15 +105,18 @@ class FrameTest(unittest.TestCase):
             sequence.frame(unknown, 0, 0)
 
 
-class VisibleTest(unittest.TestCase):
-    def test_shares_equal_those_of_objects_cast_one_by_one(self):
+class VisibleTest(parameterized.TestCase):
+    @parameterized.parameters(0.0, 0.4)
+    def test_shares_equal_those_of_objects_cast_one_by_one(self, height):
         sensor = sensors.LIDARS["tiny"]
+        heights = tuple(np.linspace(height, 0, sensor.rows))
+        sensor = dataclasses.replace(sensor, beam_heights=heights)
         drawn = scene.build(config.CONFIGS["street_front"], 4)
         posed = world.assemble(drawn, 0.0, sensor)
         caster = raycast.Caster(posed.vertices, posed.faces)
         shares = sequence.visible_shares(posed, caster, sensor)
-        rays = sensors.rays(sensor)
-        faces = caster.first_hits(rays).faces
+        rays, starts = sensors.rays(sensor), sensors.origins(sensor)
+        faces = caster.first_hits(rays, starts).faces
         owner = posed.box_index[posed.objects[faces]]
         owner[faces < 0] = -1
         for box in range(len(posed.boxes)):
@@ -122,7 +125,7 @@ class VisibleTest(unittest.TestCase):
             if not hits:
                 self.assertEqual(shares[box], 0)
                 continue
-            alone = raycast.Caster(vertices, own).first_hits(rays)
+            alone = raycast.Caster(vertices, own).first_hits(rays, starts)
             total = (alone.faces >= 0).sum()
             self.assertAlmostEqual(
                 shares[box], min(hits / total, 1), delta=1.01 / total
