@@ -24,6 +24,8 @@ class SimulationConfig:
       sensor_height: above the ground; None: the sensor's own.
       sensor_pitch_degrees: of the mount, positive nose up; None likewise.
       sensor_max_range: longer returns are dropped; None likewise.
+      untwisted: whether points are moved to where the sensor looks ahead, as
+        those of KITTI's odometry scans are, and so SemanticKITTI's.
       frames_per_sequence: frames that show the same scene in motion, at
         `frame_rate`; 1 draws a new scene for each frame.
       frame_rate: frames per second; a turn of the HDL-64E takes 0.1 s.
@@ -71,6 +73,7 @@ class SimulationConfig:
     sensor_height: float | None = None
     sensor_pitch_degrees: float | None = None
     sensor_max_range: float | None = None
+    untwisted: bool = False
     frames_per_sequence: int = 1
     frame_rate: float = 10.0
     num_lanes: int = 1

@@ -25,6 +25,9 @@ class LidarSensor:
       pitch_degrees: of the mount, positive nose up.
       min_range: shorter returns are dropped, metres.
       max_range: longer returns are dropped, metres.
+      travel: metres that the sensor drives during a turn, from left to right,
+        where points are told as seen from its place when it looks ahead
+        ("untwisted"); 0 where they are left as they were measured.
 
     Raises:
       ValueError: no falling beams or not a height for each, no field, or no
@@ -41,6 +44,7 @@ class LidarSensor:
     pitch_degrees: float = 0.0
     min_range: float = 0.9
     max_range: float = 80.0
+    travel: float = 0.0
 
     def __post_init__(self) -> None:
         width = self.left_degrees - self.right_degrees
@@ -195,11 +199,9 @@ def rays(
     Raises:
       ValueError: jitter is asked for without `rng`.
     """
-    step = (sensor.left_degrees - sensor.right_degrees) / sensor.columns
-    azimuth = sensor.left_degrees - (np.arange(sensor.columns) + 0.5) * step
     zenith, azimuth = np.meshgrid(
         np.radians(np.asarray(sensor.beam_degrees, np.float32)),
-        np.radians(azimuth.astype(np.float32)),
+        np.radians(_azimuth(sensor).astype(np.float32)),
         indexing="ij",
     )
     if jitter_degrees:
@@ -219,9 +221,16 @@ def rays(
 def origins(sensor: LidarSensor) -> np.ndarray:
     """Where all rays of a scan start, [rows * columns, 3] float32 metres."""
     found = np.zeros((sensor.rows, sensor.columns, 3), np.float32)
+    found[..., 0] = -sensor.travel * _azimuth(sensor) / 360
     if sensor.beam_heights:
         found[..., 2] = np.asarray(sensor.beam_heights)[:, np.newaxis]
     return found.reshape(-1, 3)
+
+
+def _azimuth(sensor: LidarSensor) -> np.ndarray:
+    """Degrees of the centres of the cells, from left to right."""
+    step = (sensor.left_degrees - sensor.right_degrees) / sensor.columns
+    return sensor.left_degrees - (np.arange(sensor.columns) + 0.5) * step
 
 
 def scaled(camera: Camera, scale: float) -> Camera:

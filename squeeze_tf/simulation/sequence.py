@@ -89,12 +89,16 @@ def frame(
 
 def lidar(config: config_lib.SimulationConfig) -> sensors.LidarSensor:
     """The sensor of a drive; errors as `sensors.find`."""
-    return sensors.find(
+    sensor = sensors.find(
         config.sensor,
         config.sensor_height,
         config.sensor_pitch_degrees,
         config.sensor_max_range,
     )
+    if not config.untwisted:
+        return sensor
+    travel = config.ego_speed / config.frame_rate
+    return dataclasses.replace(sensor, travel=travel)
 
 
 def visible_shares(
@@ -152,11 +156,10 @@ def _scene(
 def _towards(
     directions: np.ndarray, starts: np.ndarray, vertices: np.ndarray
 ) -> np.ndarray:
-    """Numbers of the rays within the cone around an object."""
-    ends = starts[[starts[:, 2].argmin(), starts[:, 2].argmax()]]
-    units = (vertices - ends[:, np.newaxis]).reshape(-1, 3)
-    units /= np.linalg.norm(units, axis=1, keepdims=True)
-    axis = units.mean(0)
-    axis /= np.linalg.norm(axis)
-    cosine = (units @ axis).min() - 1e-4
-    return np.flatnonzero(directions @ axis.astype(np.float32) >= cosine)
+    """Numbers of the rays that meet the ball around an object."""
+    centre = (vertices.min(0) + vertices.max(0)) / 2
+    radius = np.linalg.norm(vertices - centre, axis=1).max() + 1e-3
+    offsets = centre.astype(np.float32) - starts
+    along = np.einsum("ij,ij->i", offsets, directions)
+    off = np.einsum("ij,ij->i", offsets, offsets) - along**2
+    return np.flatnonzero((along > -radius) & (off <= radius**2))

@@ -106,11 +106,15 @@ class FrameTest(unittest.TestCase):
 
 
 class VisibleTest(parameterized.TestCase):
-    @parameterized.parameters(0.0, 0.4)
-    def test_shares_equal_those_of_objects_cast_one_by_one(self, height):
+    @parameterized.parameters((0.0, 0.0), (0.4, 0.0), (0.2, 4.0))
+    def test_shares_equal_those_of_objects_cast_one_by_one(
+        self, height, travel
+    ):
         sensor = sensors.LIDARS["tiny"]
         heights = tuple(np.linspace(height, 0, sensor.rows))
-        sensor = dataclasses.replace(sensor, beam_heights=heights)
+        sensor = dataclasses.replace(
+            sensor, beam_heights=heights, travel=travel
+        )
         drawn = scene.build(config.CONFIGS["street_front"], 4)
         posed = world.assemble(drawn, 0.0, sensor)
         caster = raycast.Caster(posed.vertices, posed.faces)
