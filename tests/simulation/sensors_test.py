@@ -86,6 +86,19 @@ class LidarTest(parameterized.TestCase):
         ours = np.array(sensors.LIDARS["hdl64e_front"].beam_degrees)[4:60]
         self.assertLess(np.abs(real - ours).max(), 0.5)
 
+    def test_rays_start_where_their_laser_and_the_drive_have_them(self):
+        sensor = sensors.LidarSensor(
+            "own", (1.0, -1.0), 180.0, -180.0, 4, (0.2, 0.1), travel=0.8
+        )
+        # Columns at 135, 45, -45, -135 degrees: 3/8 and 1/8 of a turn before
+        # the sensor looks ahead, and after.
+        ahead = [-0.3, -0.1, 0.1, 0.3]
+        np.testing.assert_allclose(
+            sensors.origins(sensor),
+            [[x, 0, z] for z in (0.2, 0.1) for x in ahead],
+            atol=1e-7,
+        )
+
     def test_jitter_has_the_given_spread(self):
         sensor = sensors.LIDARS["hdl64e_front"]
         rays = sensors.rays(sensor, 0.05, np.random.default_rng(0))
