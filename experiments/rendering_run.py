@@ -54,26 +54,8 @@ def trained(
     Raises:
       ValueError: intensities are not in 0..rendering_top.
     """
-    found = lidar_grids.statistics(real.as_numpy_iterator(), 1)
-    mean = found["mean"][3]
-    if not 0 <= mean <= config.rendering_top:
-        raise ValueError(
-            "rendering_top must be the intensity of the brightest return, "
-            f"which is above the mean {mean:.4g} of the scans without labels; "
-            f"got {config.rendering_top}"
-        )
     training.set_seed(0)  # one network for the ladders of all seeds
-    model = intensity.rendering_network(
-        config.rendering_loss,
-        input_shape=real.element_spec["grid"].shape,
-        mean=found["mean"],
-        std=found["std"],
-        batch_norm=True,
-        mask_channel=True,
-        dropout=config.rendering_dropout,
-        weight_decay=0.0,
-        batch_norm_momentum=config.batch_norm_momentum,
-    )
+    model = _network(config, real)
     loss = intensity.SquaredLoss()
     if config.rendering_loss == "hybrid":
         loss = intensity.HybridLoss(config.rendering_top)
@@ -106,6 +88,29 @@ def trained(
         average=config.average,
     )
     return model
+
+
+def _network(config: AdaptationConfig, real: tf.data.Dataset) -> tf.keras.Model:
+    """Untrained, for scans of this size and scale."""
+    found = lidar_grids.statistics(real.as_numpy_iterator(), 1)
+    mean = found["mean"][3]
+    if not 0 <= mean <= config.rendering_top:
+        raise ValueError(
+            "rendering_top must be the intensity of the brightest return, "
+            f"which is above the mean {mean:.4g} of the scans without labels; "
+            f"got {config.rendering_top}"
+        )
+    return intensity.rendering_network(
+        config.rendering_loss,
+        input_shape=real.element_spec["grid"].shape,
+        mean=found["mean"],
+        std=found["std"],
+        batch_norm=True,
+        mask_channel=True,
+        dropout=config.rendering_dropout,
+        weight_decay=0.0,
+        batch_norm_momentum=config.batch_norm_momentum,
+    )
 
 
 def _batches(
