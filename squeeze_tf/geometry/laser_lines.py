@@ -8,8 +8,8 @@ _MIN_POINTS = 50
 _CLIP = 3.0  # standard deviations; double returns and rounding lie beyond
 _ROUNDS = 5
 # Degrees, root mean square. Real lasers scatter by 0.002 (KITTI), the rows of
-# a projection, into which every laser may fall, by a quarter of their height:
-# .11 for 64 rows over 28 degrees.
+# a projection, into which any laser may fall, by height / sqrt(12): 0.13 for 64
+# rows over 28 degrees.
 _MAX_SCATTER = 0.05
 _MAX_ERROR = 0.01  # metres, standard error of a height
 
