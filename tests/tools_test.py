@@ -89,7 +89,7 @@ class ToolsTest(absltest.TestCase):
         found = sensors.find(str(sensor))
         np.testing.assert_allclose(found.beam_degrees, beams, atol=1e-3)
         np.testing.assert_allclose(found.beam_heights, heights, atol=1e-3)
-        self.assertEqual((found.columns, found.left_degrees), (352, 180))
+        self.assertEqual((found.columns, found.left_degrees), (360, 180))
         self.assertAlmostEqual(found.height, 1.5, places=2)
         self.assertAlmostEqual(found.pitch_degrees, -2, places=1)
         self.assertAlmostEqual(found.max_range, grid[..., 4].max(), places=3)

@@ -67,7 +67,7 @@ def main(_: list[str]) -> None:
             found.laser_degrees or view.beam_degrees,
             view.left_degrees,
             view.right_degrees,
-            view.columns,
+            found.rays_per_laser,
             found.laser_heights,
             min_range=float(ranges.min()),
             max_range=float(ranges.max()),

@@ -45,7 +45,9 @@ class Inspection:
         where the returns of a row lie on no line (`laser_lines.fit`).
       laser_heights: of each laser above the origin of the points, metres;
         likewise.
-      azimuth_step_degrees: between neighbouring points of a laser.
+      azimuth_step_degrees: between neighbouring points of a laser, the median.
+      rays_per_laser: over the field; more than such steps where some are
+        shorter, as an HDL-64E's are.
       by_angle: how well the proposal suits the scan without rings.
       by_laser: the same with the lasers that were found as rings.
       presets: name in `spherical.PROJECTIONS` to how well that suits it.
@@ -59,6 +61,7 @@ class Inspection:
     laser_degrees: tuple[float, ...]
     laser_heights: tuple[float, ...]
     azimuth_step_degrees: float
+    rays_per_laser: int
     by_angle: Fit
     by_laser: Fit
     presets: dict[str, Fit]
@@ -74,7 +77,8 @@ class _Measured:
     lasers: np.ndarray  # of each point, 0 the topmost
     beams: tuple[float, ...]
     source: str
-    step: float
+    step: float  # median
+    mean_step: float
     zenith: tuple[float, float]  # lowest and highest
     field: tuple[float, float]  # left and right edge
 
@@ -130,6 +134,7 @@ def inspect_all(
     beams = np.median([scan.beams for scan in chosen], axis=0)
     degrees, heights = _laser_lines(chosen, usual)
     step = float(np.median([scan.step for scan in chosen]))
+    mean_step = float(np.median([scan.mean_step for scan in chosen]))
     left, right = max(
         (scan.field for scan in chosen), key=lambda field: field[0] - field[1]
     )
@@ -149,6 +154,7 @@ def inspect_all(
         laser_degrees=degrees,
         laser_heights=heights,
         azimuth_step_degrees=step,
+        rays_per_laser=round((left - right) / mean_step),
         by_angle=_mean(lambda x: fit(x.points, projection), chosen),
         by_laser=_mean(lambda x: fit(x.points, projection, x.lasers), chosen),
         presets={
@@ -195,13 +201,14 @@ def _measured(points: np.ndarray, rings: np.ndarray | None) -> _Measured:
     zenith, azimuth = np.degrees(spherical.zenith_azimuth(points))
     lasers, source = _lasers(points, zenith, rings)
     beams, lasers = _beams(zenith, lasers)
-    step = _azimuth_step(azimuth, lasers)
+    step, mean_step = _azimuth_steps(azimuth, lasers)
     return _Measured(
         points,
         lasers,
         beams,
         source,
         step,
+        mean_step,
         (float(zenith.min()), float(zenith.max())),
         _field(azimuth, step),
     )
@@ -323,15 +330,19 @@ def _beams(
     return tuple(float(-beam) for beam in beams), row[index]
 
 
-def _azimuth_step(azimuth: np.ndarray, lasers: np.ndarray) -> float:
-    """Median step in degrees between neighbouring points of a laser."""
+def _azimuth_steps(
+    azimuth: np.ndarray, lasers: np.ndarray
+) -> tuple[float, float]:
+    """Degrees between a laser's points: median, and mean of unbroken ones."""
     order = np.lexsort((azimuth, lasers))
     steps = np.diff(azimuth[order])
     steps = steps[np.diff(lasers[order]) == 0]
     steps = steps[steps > _MIN_STEP_DEGREES]
     if not len(steps):
         raise ValueError("no two points of a laser differ in azimuth")
-    return float(np.median(steps))
+    median = np.median(steps)
+    # A lost return between two points makes twice the step.
+    return float(median), float(np.mean(steps[steps < 1.5 * median]))
 
 
 def _field(azimuth: np.ndarray, step: float) -> tuple[float, float]:

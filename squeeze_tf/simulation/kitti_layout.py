@@ -11,7 +11,7 @@ import numpy as np
 from squeeze_tf import whole_file
 from squeeze_tf.data import kitti_object, point_clouds
 from squeeze_tf.geometry import calibration as calibration_lib
-from squeeze_tf.simulation import sensors, sequence
+from squeeze_tf.simulation import raycast, sensors, sequence
 from squeeze_tf.simulation import world as world_lib
 
 _TYPES = {10: "Car", 20: "Van", 30: "Pedestrian", 31: "Cyclist"}
@@ -32,10 +32,11 @@ def write_frame(
     label_2 comes last: a frame is complete when it exists.
 
     Args:
-      folder: gets training/velodyne/NNNNNN.bin, training/labels/NNNNNN.label
-        (SemanticKITTI raw ids with track ids as instances),
-        training/calib/NNNNNN.txt, training/image_2/NNNNNN.png if there is a
-        picture, training/tracking/NNNNNN.txt and training/label_2/NNNNNN.txt.
+      folder: gets training/velodyne/NNNNNN.bin (points in the order of
+        KITTI's), training/labels/NNNNNN.label (SemanticKITTI raw ids with
+        track ids as instances), training/calib/NNNNNN.txt,
+        training/image_2/NNNNNN.png if there is a picture,
+        training/tracking/NNNNNN.txt and training/label_2/NNNNNN.txt.
       frame: what to write.
       camera: for the calibration and the boxes in the image.
       min_points: objects with fewer points get no label.
@@ -48,9 +49,10 @@ def write_frame(
         path.parent.mkdir(parents=True, exist_ok=True)
     scan = frame.scan
     calibration = sensors.camera_calibration(camera)
-    point_clouds.write_bin(paths["velodyne"], scan.points)
+    order = _order(scan)
+    point_clouds.write_bin(paths["velodyne"], scan.points[order])
     point_clouds.write_labels(
-        paths["labels"], scan.class_ids, scan.instance_ids
+        paths["labels"], scan.class_ids[order], scan.instance_ids[order]
     )
     calibration_lib.write(paths["calib"], calibration)
     if frame.picture is not None:
@@ -65,6 +67,15 @@ def write_frame(
     ]
     whole_file.write(paths["tracking"], "".join(tracked))
     kitti_object.write_labels(paths["label_2"], objects, calibration)
+
+
+def _order(scan: raycast.LidarScan) -> np.ndarray:
+    """That of KITTI's files, from which `laser_rings` tells the lasers.
+
+    Each laser turns to the left from straight ahead, the topmost first.
+    """
+    azimuth = np.arctan2(scan.points[:, 1], scan.points[:, 0]) % (2.0 * np.pi)
+    return np.lexsort((azimuth, scan.rows))
 
 
 def frame_paths(

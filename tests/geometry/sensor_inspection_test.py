@@ -50,6 +50,19 @@ class InspectTest(parameterized.TestCase):
         self.assertLess(found.by_angle.collision_rate, 0.02)
         self.assertLess(found.by_angle.empty_rate, 0.02)
 
+    def test_rays_are_counted_where_some_steps_are_shorter(self):
+        # As the HDL-64E: now and then half a step.
+        steps = np.tile([0.18] * 11 + [0.09], 174)[:-3]
+        azimuth = np.radians(np.cumsum(steps) - 180.0)
+        azimuth, zenith = np.meshgrid(azimuth, np.radians([1.0, -3.0, -9.0]))
+        points = np.stack(
+            [np.cos(azimuth), np.sin(azimuth), np.tan(zenith), zenith], -1
+        )
+        lost = np.random.default_rng(0).random(zenith.shape) < 0.05
+        found = sensor_inspection.inspect(points[~lost].reshape(-1, 4))
+        self.assertAlmostEqual(found.azimuth_step_degrees, 0.18, places=4)
+        self.assertAlmostEqual(found.rays_per_laser, len(steps), delta=10)
+
     def test_rings_separate_lasers_that_angles_do_not(self):
         rng = np.random.default_rng(1)
         beams = -0.2 * np.arange(8)

@@ -14,7 +14,12 @@ from absl.testing import absltest
 
 from squeeze_tf import config as config_lib
 from squeeze_tf.data import kitti_object, point_clouds
-from squeeze_tf.geometry import calibration, oriented_boxes, spherical
+from squeeze_tf.geometry import (
+    calibration,
+    laser_rings,
+    oriented_boxes,
+    spherical,
+)
 from squeeze_tf.simulation import (
     config,
     generation,
@@ -50,13 +55,29 @@ class GenerationTest(unittest.TestCase):
         for index in (0, 5):
             frame = sequence.frame(TINY, 4, index)
             paths = kitti_layout.frame_paths(self.folder, index)
-            scan = point_clouds.read(paths["velodyne"])
-            np.testing.assert_array_equal(scan.points, frame.scan.points)
-            class_ids, instance_ids = point_clouds.read_labels(
-                paths["labels"], len(scan.points)
+            points = point_clouds.read(paths["velodyne"]).points
+            labels = point_clouds.read_labels(paths["labels"], len(points))
+            # Points lie in the order of KITTI's files.
+            here, cast = np.lexsort(points.T), np.lexsort(frame.scan.points.T)
+            np.testing.assert_array_equal(points[here], frame.scan.points[cast])
+            class_ids, instance_ids = labels
+            np.testing.assert_array_equal(
+                class_ids[here], frame.scan.class_ids[cast]
             )
-            np.testing.assert_array_equal(class_ids, frame.scan.class_ids)
-            np.testing.assert_array_equal(instance_ids, frame.scan.instance_ids)
+            np.testing.assert_array_equal(
+                instance_ids[here], frame.scan.instance_ids[cast]
+            )
+
+    def test_lasers_can_be_told_from_the_order_of_the_points(self):
+        frame = sequence.frame(config.CONFIGS["street"], 0, 0)
+        with tempfile.TemporaryDirectory() as folder:
+            kitti_layout.write_frame(folder, frame, sensors.KITTI_CAMERA)
+            paths = kitti_layout.frame_paths(folder, 0)
+            points = point_clouds.read(paths["velodyne"]).points
+        rings = laser_rings.from_scan_order(points, frame.sensor.rows)
+        np.testing.assert_array_equal(
+            np.bincount(rings), np.bincount(frame.scan.rows)
+        )
 
     def test_boxes_read_back_hold_the_points_of_their_instance(self):
         num_objects = 0
