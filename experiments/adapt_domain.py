@@ -9,7 +9,7 @@
 Each row of the table adds a stage to the one before. Whatever is interrupted,
 even by kill -9, goes on when it is started again with the same flags. The
 folder of a row is a run that segment_scans, evaluate_segmentation and
-export_model take.
+export_model take. Without validation_data the rows are trained, not measured.
 """
 
 import pathlib
@@ -52,6 +52,9 @@ def main(_: list[str]) -> None:
         adaptation_config.CONFIGS[_CONFIG.value], _SET.value
     )
     names = label_maps.load(config.label_map).names
+    measured = bool(config.validation_data)
+    if _COMPARE.value and not measured:
+        raise ValueError("compare_rendering needs --set=validation_data=DIR")
     unknown = [x for x in _CLASSES.value if x not in names]
     if unknown:
         raise ValueError(f"classes must be of {names}; got {unknown[0]!r}")
@@ -69,7 +72,8 @@ def main(_: list[str]) -> None:
             config, workdir, data.intensities, data.validation, names
         )
     whole_file.write(workdir / "table.txt", text + "\n")
-    print(f"\nIoU, %, on {config.validation_data}\n\n{text}\n")
+    place = f"on {config.validation_data}" if measured else "not measured"
+    print(f"\nIoU, %, {place}\n\n{text}\n")
     print(f"Networks, scores and table.txt lie in {workdir.resolve()}")
 
 

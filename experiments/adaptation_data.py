@@ -26,14 +26,14 @@ class Data:
       intensities: unlabelled scans to learn intensities from.
       held_out: others of them, for the guard of calibration; the rendering
         network alone has seen them.
-      validation: labelled real scans, only measured.
+      validation: labelled real scans, only measured; None where there are none.
     """
 
     simulated: tf.data.Dataset
     real: tf.data.Dataset
     intensities: tf.data.Dataset
     held_out: tf.data.Dataset
-    validation: tf.data.Dataset
+    validation: tf.data.Dataset | None
 
 
 def read(config: AdaptationConfig) -> Data:
@@ -42,7 +42,7 @@ def read(config: AdaptationConfig) -> Data:
     Raises:
       ValueError: a folder is not given, or grids differ in size.
     """
-    for field in ("train_data", "real_data", "validation_data"):
+    for field in ("train_data", "real_data"):
         if not getattr(config, field):
             raise ValueError(f"no data is given: --set={field}=DIR")
     simulated = segmentation_run.samples(config, config.train_data)
@@ -55,23 +55,22 @@ def read(config: AdaptationConfig) -> Data:
         )
         for turns in (1, config.rendering_turns)
     )
-    validation = inputs.samples(
-        config.validation_dataset,
-        config.validation_data,
-        label_map=label_maps.load(config.validation_label_map),
-        projection=config.projection,
-    )
+    scans = {"train_data": simulated, "real_data": real}
+    if config.validation_data:
+        scans["validation_data"] = inputs.samples(
+            config.validation_dataset,
+            config.validation_data,
+            label_map=label_maps.load(config.validation_label_map),
+            projection=config.projection,
+        )
     shapes = {
         field: tuple(samples.element_spec["grid"].shape)
-        for field, samples in (
-            ("train_data", simulated),
-            ("real_data", real),
-            ("validation_data", validation),
-        )
+        for field, samples in scans.items()
     }
     if len(set(shapes.values())) > 1:
         raise ValueError(f"grids must have one size; got {shapes}")
     kept, held_out = real_inputs.split(real, config.held_out_every)
+    validation = scans.get("validation_data")
     return Data(simulated, kept, intensities, held_out, validation)
 
 

@@ -64,7 +64,8 @@ def run(
     """All rows for all seeds; what is done already is not done again.
 
     Returns:
-      Name of the row to what each seed scored (evaluation.summary).
+      Name of the row to what each seed scored (evaluation.summary), empty
+      where there is no validation data.
 
     Raises:
       ValueError: settings that do not fit, or the workdir is of another run.
@@ -111,7 +112,7 @@ def check(config: AdaptationConfig) -> None:
     rendering_run.check(config)
     names = label_maps.load(config.label_map).names
     theirs = label_maps.load(config.validation_label_map).names
-    if names != theirs:
+    if config.validation_data and names != theirs:
         raise ValueError(
             f"validation_label_map must have the classes of label_map, "
             f"{names}; got {theirs}"
@@ -136,12 +137,14 @@ class _Ladder:
         self._shape = tuple(data.real.element_spec["grid"].shape)
 
     def scores(self, row: tuple[str, ...]) -> dict[str, object]:
-        """What the row scores on the labelled real scans."""
+        """What the row scores on labelled real scans; empty without them."""
         path = self._folder / name(row) / "scores.json"
         if path.exists():
             return json.loads(path.read_text())
         logging.info("seed %d: %s", self._config.seed, name(row))
         model = self._model(row)
+        if self._data.validation is None:
+            return {}
         names = label_maps.load(self._config.label_map).names
         found = evaluation.evaluate(
             model.predict_on_batch,
@@ -306,19 +309,22 @@ class _Ladder:
 def table(
     scores: dict[str, list[dict[str, object]]], classes: Sequence[str]
 ) -> str:
-    """IoU in % of some classes by row, mean and deviation over seeds."""
+    """IoU in % of some classes by row, mean and deviation over seeds.
+
+    A row without scores has a dash.
+    """
     lines = [f"{'stages':32}" + "".join(f"{x:>22}" for x in classes)]
     for row, found in scores.items():
         line = f"{row:32}"
         for class_name in classes:
-            values = [x["classes"][class_name]["iou"] for x in found]
+            values = [x["classes"][class_name]["iou"] for x in found if x]
             line += f"{_spread(values):>22}"
         lines.append(line)
     return "\n".join(lines)
 
 
 def _spread(values: Sequence[float | None]) -> str:
-    if None in values:
+    if not values or None in values:
         return "-"
     percent = 100 * np.array(values)
     if len(percent) == 1:

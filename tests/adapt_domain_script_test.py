@@ -224,6 +224,23 @@ class LadderTest(Shared):
             adaptation_run.run(other, self.workdir, ALL, [0])
 
 
+class NoLabelTest(Shared):
+    def test_rows_are_trained_and_not_measured(self):
+        config = dataclasses.replace(self.config, validation_data="")
+        workdir = self.folder / "no_label"
+        found = adaptation_run.run(config, workdir, ["lir"], [0], False)
+        self.assertEqual(found, {"none": [{}], "lir": [{}]})
+        self.assertRegex(adaptation_run.table(found, ["car"]), r"lir +-$")
+        self.assertEmpty(list(workdir.rglob("scores.json")))
+        measured = segmentation_evaluation.run(
+            workdir / "seed0" / "lir",
+            data=str(self.folder / "val" / "training"),
+            output=self.folder / "measured",
+            num_pictures=0,
+        )
+        self.assertGreater(measured.confusion.sum(), 200)
+
+
 class PrecisionTest(Shared):
     def test_what_is_trained_in_bfloat16_is_kept_in_float32(self):
         config = dataclasses.replace(
@@ -339,6 +356,7 @@ class RefusalTest(Shared):
         ("rendering_epochs=0", "rendering_epochs must be at least 1"),
         ("held_out_every=1", "held_out_every must be at least 2"),
         ("real_data=", "--set=real_data=DIR"),
+        ("train_data=", "--set=train_data=DIR"),
         ("validation_label_map=semantic_kitti", "must have the classes"),
     )
     def test_settings_that_fit_nothing(self, setting, message):
