@@ -243,9 +243,7 @@ class NoLabelTest(Shared):
 
 class PrecisionTest(Shared):
     def test_what_is_trained_in_bfloat16_is_kept_in_float32(self):
-        config = dataclasses.replace(
-            self.config, precision="mixed_bfloat16", epochs=1
-        )
+        config = dataclasses.replace(self.config, precision="mixed_bfloat16")
         workdir = self.folder / "bfloat16"
         adaptation_run.run(config, workdir, [], [0], with_baseline=False)
         model = training.load_model(workdir / "seed0" / "none")
@@ -388,12 +386,14 @@ class ScriptTest(Shared):
         self.assertLen((row / "record.jsonl").read_text().splitlines(), 2)
         self.assertIn("none  ", (workdir / "table.txt").read_text())
 
-    def test_an_unknown_class_is_refused(self):
-        done = scripts.script(
-            "adapt_domain", "--workdir=x", "--config=smoke", "--classes=bus"
-        )
+    @parameterized.parameters(
+        ("--classes=bus", "classes must be of"),
+        ("--compare_rendering", "needs --set=validation_data=DIR"),
+    )
+    def test_what_no_table_can_hold_is_refused(self, flag, message):
+        done = scripts.script("adapt_domain", "--workdir=x", flag)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("classes must be of", done.stderr)
+        self.assertIn(message, done.stderr)
 
 
 if __name__ == "__main__":
